@@ -1,0 +1,163 @@
+"""One file, read top to bottom. Every variable of the environment is read here and nowhere else.
+
+The comment above each `env(...)` line is its row in the README's configuration table (`manage.py settings_table`).
+"""
+
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+
+env = environ.Env()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# -- What an operator may set ---------------------------------------------------------------------
+
+# Secret: signs sessions and forms. `make demo` makes one; production refuses to start without it.
+SECRET_KEY = env.str("SECRET_KEY", default="")
+# Shows tracebacks in the browser. Never in production.
+DEBUG = env.bool("DEBUG", default=False)
+# Host names the site answers to, separated by commas.
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+# Origins (scheme and host) from which forms may be sent, separated by commas.
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# True behind a proxy that ends TLS, strips and sets X-Forwarded-Proto: secure cookies, redirect to https, HSTS.
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
+# Secret: PostgreSQL, as postgresql://user:password@host/name. Unset: a real one is started under DATA.
+DATABASE_URL = env.str("DATABASE_URL", default="")
+# Secret: Redis, as redis://host:6379/0 or redis+socket:///path. Unset: a real one is started under DATA.
+REDIS_URL = env.str("REDIS_URL", default="")
+# Folder of the embedded engines and of everything `make demo` keeps.
+DATA = env.path("DATA", default=str(BASE_DIR / ".data"))
+# Address of the runner that answers for the agents.
+RUNNER_URL = env.str("RUNNER_URL", default="http://127.0.0.1:8100")
+# Seconds between two looks at what is due, for beat and for the second ticker.
+TICK_EVERY_S = env.float("TICK_EVERY_S", default=60.0)
+# Path of the admin, so that it need not be guessable.
+ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
+# Least severe log message that is written: DEBUG, INFO, WARNING, ERROR.
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+
+if not SECRET_KEY:
+    raise ImproperlyConfigured("Set SECRET_KEY to a long random text, or start with `make demo`, which makes one.")
+if not DATABASE_URL:
+    raise ImproperlyConfigured("Set DATABASE_URL, or go through manage.py or make, which start a PostgreSQL.")
+
+# -- Django ---------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "market",
+    "portfolio",
+    "agents",
+    "competition",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": {**env.db_url_config(DATABASE_URL), "CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+LANGUAGE_CODE = "en"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True
+
+# -- Security -------------------------------------------------------------------------------------
+
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "frame-ancestors": [CSP.NONE],
+    "form-action": [CSP.SELF],
+}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = BEHIND_TLS_PROXY
+SECURE_SSL_REDIRECT = BEHIND_TLS_PROXY
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS_PROXY else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS_PROXY
+SECURE_HSTS_PRELOAD = BEHIND_TLS_PROXY
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS_PROXY else None
+
+# -- Celery: messages are hints; PostgreSQL is the only truth -----------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = False
+CELERY_TASK_TIME_LIMIT = 2 * 3600
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 3, "socket_connect_timeout": 3, "max_retries": 1}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULE = {
+    "look for what is due": {
+        "task": "competition.tasks.tick",
+        "schedule": TICK_EVERY_S,
+        "options": {"expires": max(TICK_EVERY_S * 5, 10)},
+    },
+}
+
+# -- Logging --------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env python
+"""Django's command line. Without DATABASE_URL it starts the embedded PostgreSQL under DATA first."""
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    if "DATABASE_URL" not in os.environ:
+        from config.engines import use_embedded_postgres
+
+        use_embedded_postgres(os.environ)
+    from django.core.management import execute_from_command_line
+    from django.db.utils import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        sys.exit(f"The database cannot be reached: {reason}\nCheck DATABASE_URL, and that PostgreSQL is running.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Symbols and the exchange's filters: what may be traded, and in which steps.
+
+A filter is a dated fact. The defaults below are those Binance published on 2024-09-08; other dates carry their own.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+
+QUOTE_ASSET = "USDT"
+FILTERS_AS_OF = "2024-09-08"
+
+
+class UnknownSymbol(ValueError):
+    """A symbol that is not listed here; the message names those that are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A spot pair. `step` is the smallest change of quantity (base), `tick` of price (quote per base)."""
+
+    name: str
+    base: str
+    quote: str
+    step: Decimal
+    min_quantity: Decimal
+    max_quantity: Decimal
+    tick: Decimal
+    min_notional: Decimal
+
+
+def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:
+    """`quantity` toward zero to a multiple of `step`; the only place where a quantity is rounded."""
+    return (quantity / step).to_integral_value(rounding=ROUND_DOWN) * step
+
+
+def _pair(base: str, step: str, max_quantity: str, tick: str) -> Symbol:
+    return Symbol(
+        name=f"{base}{QUOTE_ASSET}",
+        base=base,
+        quote=QUOTE_ASSET,
+        step=Decimal(step),
+        min_quantity=Decimal(step),
+        max_quantity=Decimal(max_quantity),
+        tick=Decimal(tick),
+        min_notional=Decimal("5"),
+    )
+
+
+DEFAULT_SYMBOLS: tuple[Symbol, ...] = (
+    _pair("BTC", "0.00001", "9000", "0.01"),
+    _pair("ETH", "0.0001", "9000", "0.01"),
+    _pair("SOL", "0.001", "90000", "0.01"),
+    _pair("BNB", "0.001", "900000", "0.1"),
+    _pair("ADA", "0.1", "900000", "0.0001"),
+)
+
+
+def pick(names: Iterable[str], listed: Iterable[Symbol]) -> Mapping[str, Symbol]:
+    """The listed symbols of these names, in the order asked for; `UnknownSymbol` names the first that is not listed."""
+    known = {symbol.name: symbol for symbol in listed}
+    picked: dict[str, Symbol] = {}
+    for name in names:
+        if name not in known:
+            raise UnknownSymbol(f"Unknown symbol {name!r}. Listed: {', '.join(sorted(known))}.")
+        picked[name] = known[name]
+    return picked

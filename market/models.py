@@ -1,0 +1,92 @@
+"""What the world is: listed symbols, candles, and the snapshots that cycles were decided on."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+
+from market.core.candles import TIMEFRAME_S
+from market.core.symbols import Symbol
+
+PRICE = {"max_digits": 38, "decimal_places": 18}
+
+
+class ListedSymbol(models.Model):
+    """A spot pair with the exchange's filters as they stood on `filters_as_of`."""
+
+    name = models.CharField(max_length=20, unique=True)
+    base = models.CharField(max_length=10)
+    quote = models.CharField(max_length=10)
+    step = models.DecimalField(**PRICE)
+    min_quantity = models.DecimalField(**PRICE)
+    max_quantity = models.DecimalField(**PRICE)
+    tick = models.DecimalField(**PRICE)
+    min_notional = models.DecimalField(**PRICE)
+    filters_as_of = models.DateField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(step__gt=0, tick__gt=0), name="listed_symbol_steps_positive"),
+            models.CheckConstraint(condition=Q(min_quantity__gte=0), name="listed_symbol_min_quantity"),
+            models.CheckConstraint(
+                condition=Q(max_quantity__gte=F("min_quantity")), name="listed_symbol_quantity_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def value(self) -> Symbol:
+        """This row as the frozen value the core works with."""
+        return Symbol(
+            self.name,
+            self.base,
+            self.quote,
+            self.step,
+            self.min_quantity,
+            self.max_quantity,
+            self.tick,
+            self.min_notional,
+        )
+
+
+class Candle(models.Model):
+    """One closed bar. `open_at` is its key; it is known from `open_at` plus the timeframe on."""
+
+    symbol = models.CharField(max_length=20)
+    timeframe = models.CharField(max_length=3, choices=[(name, name) for name in TIMEFRAME_S])
+    open_at = models.DateTimeField()
+    open = models.DecimalField(**PRICE)
+    high = models.DecimalField(**PRICE)
+    low = models.DecimalField(**PRICE)
+    close = models.DecimalField(**PRICE)
+    volume = models.DecimalField(**PRICE)
+
+    pk = models.CompositePrimaryKey("symbol", "timeframe", "open_at")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(low__gt=0), name="candle_price_positive"),
+            models.CheckConstraint(
+                condition=Q(high__gte=F("low"), high__gte=F("open"))
+                & Q(high__gte=F("close"), low__lte=F("open"))
+                & Q(low__lte=F("close")),
+                name="candle_high_is_highest_low_is_lowest",
+            ),
+            models.CheckConstraint(condition=Q(volume__gte=0), name="candle_volume_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe} {self.open_at:%Y-%m-%d %H:%M}"
+
+
+class StoredSnapshot(models.Model):
+    """A frozen snapshot; identical content is stored once."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    as_of = models.DateTimeField()
+    source = models.CharField(max_length=20)
+    content = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.source} at {self.as_of:%Y-%m-%d %H:%M} ({self.sha256[:8]})"
