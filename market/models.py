@@ -68,8 +68,10 @@ class Candle(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(low__gt=0), name="candle_price_positive"),
             models.CheckConstraint(
-                condition=Q(high__gte=F("low"), high__gte=F("open"))
-                & Q(high__gte=F("close"), low__lte=F("open"))
+                condition=Q(high__gte=F("low"))
+                & Q(high__gte=F("open"))
+                & Q(high__gte=F("close"))
+                & Q(low__lte=F("open"))
                 & Q(low__lte=F("close")),
                 name="candle_high_is_highest_low_is_lowest",
             ),

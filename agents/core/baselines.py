@@ -1,0 +1,116 @@
+"""House baselines: yardsticks that read the same brief and pay the same costs as everyone.
+
+Each is a function from a brief's content and its own parameters to target weights, or None to hold.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from market.core.canonical import plain
+
+Weights = dict[str, Decimal]
+Baseline = Callable[[Mapping[str, Any], Mapping[str, Any]], Weights | None]
+
+_FOUR_PLACES = Decimal("0.0001")
+
+
+class UnknownBaseline(ValueError):
+    """A model string `baseline/…` that is not in the list."""
+
+
+def all_cash(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """Never buys."""
+    return None
+
+
+def fixed_once(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """Buys `weights` when it holds nothing, then never trades again."""
+    return None if brief["portfolio"]["holdings"] else _given(brief, parameters)
+
+
+def fixed_rebalanced(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """Comes back to `weights` every cycle."""
+    return _given(brief, parameters)
+
+
+def equal_weight(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """The same weight in every symbol of the brief, every cycle."""
+    names = sorted(brief["market"]["symbols"])
+    return {name: _share(Decimal(1), len(names)) for name in names} or None
+
+
+def momentum(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """Equal weight in the `top` symbols that rose most over 28 days; only those that rose at all; else cash."""
+    rose = {name: change for name, change in _figures(brief, "change_28d").items() if change > 0}
+    best = sorted(rose, key=lambda name: (-rose[name], name))[: parameters.get("top", 2)]
+    return {name: _share(Decimal(1), len(best)) for name in best} or _cash(brief)
+
+
+def risk_parity(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """Weights in inverse proportion to 28-day volatility: each symbol is to shake the portfolio equally."""
+    calm = {name: 1 / figure for name, figure in _figures(brief, "volatility_28d").items() if figure > 0}
+    total = sum(calm.values(), Decimal(0))
+    return {name: _cut(figure / total) for name, figure in calm.items()} or None
+
+
+def seeded_random(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """Weights drawn afresh every cycle from `seed` and the cycle's number: what luck looks like."""
+    draw = random.Random(f"{parameters.get('seed', 0)}/{brief['cycle']}")  # noqa: S311 - a game, not a secret
+    names = sorted(brief["market"]["symbols"])
+    parts = [draw.randrange(1, 1000) for _ in [*names, "cash"]]
+    return {name: _share(Decimal(part), sum(parts)) for name, part in zip(names, parts, strict=False)} or None
+
+
+BASELINES: Mapping[str, Baseline] = {
+    "baseline/all-cash": all_cash,
+    "baseline/fixed-once": fixed_once,
+    "baseline/fixed-rebalanced": fixed_rebalanced,
+    "baseline/equal-weight": equal_weight,
+    "baseline/momentum": momentum,
+    "baseline/risk-parity": risk_parity,
+    "baseline/random": seeded_random,
+}
+
+
+def baseline_reply(model: str, parameters: Mapping[str, Any], brief: Mapping[str, Any]) -> str:
+    """The baseline's answer in the form every agent answers in; raises `UnknownBaseline`."""
+    if model not in BASELINES:
+        raise UnknownBaseline(f"{model!r} is no baseline. There are: {', '.join(BASELINES)}.")
+    baseline = BASELINES[model]
+    why = (baseline.__doc__ or "").strip().splitlines()[0]
+    weights = baseline(brief, parameters)
+    if weights is None:
+        return json.dumps({"action": "hold", "rationale": why})
+    return rebalance_text(weights, why)
+
+
+def rebalance_text(weights: Mapping[str, Decimal], rationale: str) -> str:
+    """A reply that asks for these weights, with every digit of them."""
+    allocations = ", ".join(f"{json.dumps(name)}: {plain(weight)}" for name, weight in weights.items())
+    return f'{{"action": "rebalance", "allocations": {{{allocations}}}, "rationale": {json.dumps(rationale)}}}'
+
+
+def _given(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
+    """The fixed weights of those symbols that can be traded in this cycle."""
+    tradable = brief["market"]["symbols"]
+    return {name: Decimal(weight) for name, weight in parameters["weights"].items() if name in tradable} or None
+
+
+def _figures(brief: Mapping[str, Any], name: str) -> dict[str, Decimal]:
+    rows = brief["market"]["symbols"]
+    return {symbol: Decimal(rows[symbol][name]) for symbol in sorted(rows) if rows[symbol][name] is not None}
+
+
+def _cash(brief: Mapping[str, Any]) -> Weights:
+    return {brief["rules"]["quote"]: Decimal(1)}
+
+
+def _share(part: Decimal, whole: int) -> Decimal:
+    return _cut(part / whole)
+
+
+def _cut(weight: Decimal) -> Decimal:
+    return weight.quantize(_FOUR_PLACES, rounding=ROUND_DOWN)

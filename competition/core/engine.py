@@ -1,0 +1,199 @@
+"""The one path from brief to valuation, in two halves. Live, paper, demo and backtest differ only in arguments.
+
+    decide_turn   who decides?  the brief goes out, the answer comes back, the rules are applied  -> Verdict
+    trade_turn    who fills?    orders are planned, placed, posted, and the book is valued        -> TurnRecord
+
+Both are deterministic in their arguments, so a half that was interrupted is finished by running it again with what
+is on record: answers already received, orders already executed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from agents.core.answers import Answer, Decide
+from agents.core.brief import BoardLine, Brief, Place, build_brief
+from agents.core.reply import parse_reply
+from competition.core.rules import Rules
+from market.core.snapshot import Snapshot
+from market.core.symbols import Symbol
+from portfolio.core.book import Book, Journal, fill_journal, fold, overdrawn, value_of, weights_of
+from portfolio.core.brokers import Broker
+from portfolio.core.decisions import Action, Bounds, Verdict, VerdictKind, Violation, violations_of
+from portfolio.core.orders import Execution, Order, Skipped, client_order_id
+from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, target_quantities
+
+
+class Overdrawn(ValueError):
+    """Fills took more of an asset than the book held; nothing of the turn may be posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Who is asked, for what part of the season: the entry's portfolio key and its place in brief and board."""
+
+    portfolio_key: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """Everything a traded turn did. Values and fees in quote at the trade prices.
+
+    `skipped` says what was wanted and not ordered, and why.
+    """
+
+    book_before: Book
+    executions: tuple[Execution, ...]
+    skipped: tuple[Skipped, ...]
+    journals: tuple[Journal, ...]
+    book_after: Book
+    value_before: Decimal
+    value_after: Decimal
+    fees: Decimal
+
+    @property
+    def traded(self) -> Decimal:
+        """Amount in quote that changed hands, buys and sells together."""
+        return sum((fill.quote_amount for e in self.executions for fill in e.fills), Decimal(0))
+
+
+def brief_turn(
+    seat: Seat,
+    book: Book,
+    market: Snapshot,
+    symbols: Mapping[str, Symbol],
+    board: Sequence[BoardLine],
+    rules: Rules,
+) -> Brief:
+    """What this entry is shown: the first step of `decide_turn`, on its own for whoever has to send it away."""
+    return build_brief(seat.place, market, book, symbols, board, rules.brief_summary)
+
+
+def decide_turn(
+    brief: Brief,
+    book: Book,
+    market: Snapshot,
+    symbols: Mapping[str, Symbol],
+    rules: Rules,
+    decide: Decide,
+) -> Verdict:
+    """Ask until a valid decision or the last repair, and say what counts. A failure is never a trade.
+
+    `decide` is asked at most `1 + rules.repairs_max` times; from the second time on it is told what was wrong.
+    """
+    bounds = Bounds(
+        limits=rules.limits,
+        tradable=frozenset(market.prices),
+        quote=rules.quote,
+        held=weights_of(book, market.prices, symbols, rules.quote),
+    )
+    verdict = Verdict(VerdictKind.SILENT)
+    objections: tuple[Violation, ...] = ()
+    for _ in range(1 + rules.repairs_max):
+        answer = decide(brief, objections)
+        if not isinstance(answer, Answer):
+            return verdict if objections else Verdict(VerdictKind.SILENT, reason=answer.reason)
+        verdict = judge(answer, bounds)
+        if verdict.is_valid:
+            return verdict
+        objections = verdict.violations
+    return verdict
+
+
+def judge(answer: Answer, bounds: Bounds) -> Verdict:
+    """The verdict on one reply: parsed, then held against every rule of the season."""
+    parsed = parse_reply(answer.text)
+    if parsed.decision is None:
+        return Verdict(VerdictKind.REJECTED, None, parsed.violations, "the reply could not be read", parsed.unwrapped)
+    violations = violations_of(parsed.decision, bounds)
+    if violations:
+        reason = f"{len(violations)} rule{'s' if len(violations) > 1 else ''} broken"
+        return Verdict(VerdictKind.REJECTED, parsed.decision, violations, reason, parsed.unwrapped)
+    kind = VerdictKind.HOLD if parsed.decision.action is Action.HOLD else VerdictKind.REBALANCE
+    return Verdict(kind, parsed.decision, unwrapped=parsed.unwrapped)
+
+
+def trade_turn(
+    seat: Seat,
+    book: Book,
+    as_of: datetime,
+    prices: Mapping[str, Decimal],
+    symbols: Mapping[str, Symbol],
+    rules: Rules,
+    verdict: Verdict,
+    broker: Broker,
+) -> TurnRecord:
+    """Carry out a verdict at later prices: sells, then buys from the real proceeds, then postings and valuation.
+
+    Anything but a `rebalance` verdict places no order. Raises `MissingPrice` when a held asset has no price,
+    `OutcomeUnknown` when the broker cannot say what happened, `Overdrawn` when fills exceed what was held.
+    """
+    value_before = value_of(book, prices, symbols, rules.quote)
+    executions: list[Execution] = []
+    skipped: list[Skipped] = []
+    book_after = book
+    journals: tuple[Journal, ...] = ()
+    if verdict.kind is VerdictKind.REBALANCE and verdict.decision is not None:
+        target = Target(verdict.decision.weights, rules.quote, rules.drift_band)
+        for execution_or_skip in _rebalance(seat, book, prices, symbols, rules, target, broker):
+            if isinstance(execution_or_skip, Skipped):
+                skipped.append(execution_or_skip)
+            else:
+                executions.append(execution_or_skip)
+        journals = journals_of(executions, symbols)
+        book_after = fold(journals, book)
+    if short := overdrawn(book_after):
+        raise Overdrawn(f"{seat.portfolio_key}: fills left less than nothing of {', '.join(short)}")
+    return TurnRecord(
+        book,
+        tuple(executions),
+        tuple(skipped),
+        journals,
+        book_after,
+        value_before,
+        value_of(book_after, prices, symbols, rules.quote),
+        value_of(_fees_of(executions), prices, symbols, rules.quote),
+    )
+
+
+def _fees_of(executions: Sequence[Execution]) -> Book:
+    """What was paid in fees, by asset."""
+    fees: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for execution in executions:
+        for fill in execution.fills:
+            fees[fill.fee_asset] += fill.fee
+    return Book(fees)
+
+
+def journals_of(executions: Sequence[Execution], symbols: Mapping[str, Symbol]) -> tuple[Journal, ...]:
+    """One journal per fill, in the order of execution."""
+    return tuple(fill_journal(fill, symbols[fill.symbol]) for e in executions for fill in e.fills)
+
+
+def _rebalance(
+    seat: Seat,
+    book: Book,
+    prices: Mapping[str, Decimal],
+    symbols: Mapping[str, Symbol],
+    rules: Rules,
+    target: Target,
+    broker: Broker,
+) -> Iterator[Execution | Skipped]:
+    wanted = target_quantities(book, prices, symbols, target)
+    sells = plan_sells(book, prices, symbols, target)
+    yield from sells.skipped
+    sold = list(_place(seat, sells.legs, 0, broker))
+    yield from sold
+    funded = fold(journals_of(sold, symbols), book)
+    buys = plan_buys(funded, prices, symbols, target, wanted, rules.costs)
+    yield from buys.skipped
+    yield from _place(seat, buys.legs, len(sells.legs), broker)
+
+
+def _place(seat: Seat, legs: Sequence[Leg], first: int, broker: Broker) -> Iterator[Execution]:
+    for number, leg in enumerate(legs, start=first + 1):
+        order_id = client_order_id(seat.portfolio_key, seat.place.cycle, number)
+        yield broker.place(Order(order_id, leg.symbol, leg.side, leg.quantity, leg.reference_price))

@@ -1,0 +1,141 @@
+"""The rules of a season: one frozen document, hashed when the season opens, from which the rules page is written.
+
+Durations are in seconds of the wall clock unless the name says `market`: a season may run its market faster than the
+wall clock (the demo's week lasts a minute), and a season on a real exchange runs both at the same pace.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from market.core.canonical import plain, sha256_of
+from portfolio.core.brokers import Costs
+from portfolio.core.decisions import Limits
+
+Seconds = Annotated[int, Field(gt=0, le=366 * 86_400)]
+Money = Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 12, max_digits=38, decimal_places=8)]
+Bps = Annotated[Decimal, Field(ge=0, le=1000, max_digits=10, decimal_places=4)]
+Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=12, decimal_places=10)]
+WEEK_S = 7 * 86_400
+
+
+class Rules(BaseModel):
+    """Everything that decides how a season is played. Two seasons with equal rules have equal hashes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # what is traded, with what, at which cost
+    universe: tuple[str, ...] = Field(min_length=1, max_length=50)
+    quote: str = "USDT"
+    capital: Money = Decimal(10_000)
+    fee_bps: Bps = Decimal(10)
+    slippage_bps: Bps = Decimal(5)
+    fills: Literal["reference"] = "reference"
+
+    # the market and its clock
+    market_source: Literal["synthetic", "stored"]
+    market_seed: int = 1
+    timeframe: Literal["1h"] = "1h"
+    market_starts_at: AwareDatetime
+    market_cycle_s: Seconds = WEEK_S
+    price_max_age_market_s: Seconds = 6 * 3600
+
+    # the calendar
+    starts_at: AwareDatetime
+    cycles: int = Field(gt=0, le=10_000)
+    cycle_s: Seconds = WEEK_S
+    ask_s: Seconds = 3600
+    attempt_s: Seconds = 1200
+    attempts_max: int = Field(default=3, gt=0, le=10)
+    repairs_max: int = Field(default=1, ge=0, le=5)
+    on_time_s: Seconds = 120
+    late_s: Seconds = 172_800
+    trade_window_s: Seconds = 3600
+
+    # what a decision may ask for
+    max_weight: Fraction = Decimal(1)
+    min_cash: Fraction = Decimal(0)
+    max_turnover: Fraction = Decimal(1)
+    total_tolerance: Fraction = Decimal("0.005")
+    drift_band: Fraction = Decimal("0.005")
+
+    # the board
+    benchmark: str = "btc-hold"
+    ranked_after_cycles: int = Field(default=4, ge=1)
+    ranked_coverage: Fraction = Decimal("0.75")
+
+    @model_validator(mode="after")
+    def names_are_distinct(self) -> Self:
+        if len(set(self.universe)) != len(self.universe):
+            raise ValueError("universe: a symbol is listed twice")
+        return self
+
+    @model_validator(mode="after")
+    def limits_do_not_contradict(self) -> Self:
+        if self.max_weight == 0:
+            raise ValueError("max_weight of 0 allows no position at all")
+        if self.max_weight + self.min_cash > 1:
+            raise ValueError(
+                f"max_weight {plain(self.max_weight)} and min_cash {plain(self.min_cash)} contradict each other: "
+                "together they are more than the whole portfolio"
+            )
+        if self.max_turnover == 0:
+            raise ValueError("max_turnover of 0 forbids every trade")
+        return self
+
+    @model_validator(mode="after")
+    def band_is_wider_than_costs(self) -> Self:
+        """Otherwise paying for a rebalance would itself call for the next one."""
+        narrowest = 2 * (self.fee_bps + self.slippage_bps) / Decimal(10_000) + Decimal("0.001")
+        if self.drift_band < narrowest:
+            raise ValueError(
+                f"drift_band {plain(self.drift_band)} is too narrow for these costs; at least {plain(narrowest)}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def phases_fit_into_the_cycle(self) -> Self:
+        if self.attempt_s > self.ask_s:
+            raise ValueError("attempt_s is longer than ask_s: one attempt would outlast the whole asking phase")
+        if self.ask_s + self.trade_window_s > self.cycle_s:
+            raise ValueError("ask_s and trade_window_s together are longer than the cycle")
+        if self.late_s > self.cycle_s:
+            raise ValueError("late_s is longer than the cycle: a late cycle would run into the next")
+        return self
+
+    @cached_property
+    def sha256(self) -> str:
+        return sha256_of(self.document())
+
+    def document(self) -> dict[str, Any]:
+        """The rules as plain JSON values, decimals and instants as text: what is stored, shown and hashed."""
+        return {name: _plain_value(value) for name, value in self.model_dump().items()}
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self.max_weight, self.min_cash, self.max_turnover, self.total_tolerance)
+
+    @cached_property
+    def costs(self) -> Costs:
+        return Costs(self.fee_bps, self.slippage_bps)
+
+    @property
+    def price_max_age(self) -> timedelta:
+        return timedelta(seconds=self.price_max_age_market_s)
+
+    @cached_property
+    def brief_summary(self) -> dict[str, Any]:
+        """What of the rules every agent is told in its brief."""
+        told = ("quote", "fee_bps", "slippage_bps", "max_weight", "min_cash", "max_turnover", "drift_band")
+        return {name: _plain_value(getattr(self, name)) for name in told}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,216 @@
+"""The game: seasons, entries, cycles, turns, standings. State changes only along `core/states.py`.
+
+Migrations add triggers: rules are frozen once a season opens, verdicts once given, cycles and turns once terminal,
+standings always.
+"""
+
+from functools import cached_property
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from agents.models import Agent, Brief
+from competition.core.rules import Rules
+from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
+from market.models import StoredSnapshot
+from portfolio.core.decisions import Verdict, VerdictKind, Violation, decision_of
+from portfolio.models import AMOUNT, Portfolio, choices
+
+_TERMINAL = sorted(state.value for state in TERMINAL_CYCLES)
+RATIO = {"max_digits": 24, "decimal_places": 6}
+
+
+class Season(models.Model):
+    """One competition: its rules are frozen and hashed when it opens."""
+
+    slug = models.SlugField(max_length=40, unique=True)
+    name = models.CharField(max_length=80)
+    state = models.CharField(max_length=10, choices=choices(SeasonState), default=SeasonState.DRAFT.value)
+    rules = models.JSONField()
+    rules_sha256 = models.CharField(max_length=64, blank=True)
+    opened_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    close_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state=SeasonState.DRAFT.value) | Q(opened_at__isnull=False) & ~Q(rules_sha256=""),
+                name="season_open_has_hash",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=SeasonState.CLOSED.value) | Q(closed_at__isnull=False), name="season_closed_at"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @cached_property
+    def rule_book(self) -> Rules:
+        """The rules as the frozen value the core works with."""
+        return Rules.model_validate(self.rules)
+
+
+class Entry(models.Model):
+    """An agent taking part in a season. `number` is its neutral id in briefs."""
+
+    season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="entries")
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="entries")
+    portfolio = models.OneToOneField(Portfolio, on_delete=models.PROTECT, related_name="entry")
+    slug = models.SlugField(max_length=40)
+    number = models.PositiveSmallIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["season", "slug"], name="entry_slug_unique"),
+            models.UniqueConstraint(fields=["season", "number"], name="entry_number_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.slug} in {self.season_id}"
+
+
+class CycleQuerySet(models.QuerySet["Cycle"]):
+    def unfinished(self) -> "CycleQuerySet":
+        return self.exclude(state__in=_TERMINAL)
+
+    def closed(self) -> "CycleQuerySet":
+        return self.filter(state=CycleState.CLOSED.value)
+
+
+class Cycle(models.Model):
+    """One week. `due_at`, `opened_at`, `deadline_at`, `closed_at` are wall clock; `as_of`, `trade_as_of` market time."""
+
+    season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="cycles")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=10, choices=choices(CycleState))
+    due_at = models.DateTimeField()
+    opened_at = models.DateTimeField()
+    is_late = models.BooleanField(default=False)
+    as_of = models.DateTimeField()
+    deadline_at = models.DateTimeField()
+    snapshot = models.ForeignKey(StoredSnapshot, on_delete=models.PROTECT, null=True, related_name="+")
+    trade_as_of = models.DateTimeField(null=True)
+    trade_snapshot = models.ForeignKey(StoredSnapshot, on_delete=models.PROTECT, null=True, related_name="+")
+    closed_at = models.DateTimeField(null=True)
+    reason = models.CharField(max_length=500, blank=True)
+
+    objects = CycleQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["season", "number"], name="cycle_number_unique"),
+            models.CheckConstraint(condition=Q(number__gt=0), name="cycle_number_from_one"),
+            models.CheckConstraint(
+                condition=Q(state__in=_TERMINAL) & Q(closed_at__isnull=False)
+                | ~Q(state__in=_TERMINAL) & Q(closed_at=None),
+                name="cycle_closed_at_when_terminal",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["season", "number"],
+                name="cycle_unfinished",
+                condition=~Q(state__in=_TERMINAL),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"cycle {self.number} of season {self.season_id}"
+
+
+class Turn(models.Model):
+    """One entry's part in one cycle. `token` and `lease_until` say who is working on it, and until when."""
+
+    cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="turns")
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="turns")
+    brief = models.OneToOneField(Brief, on_delete=models.PROTECT, related_name="turn")
+    state = models.CharField(max_length=12, choices=choices(TurnState), default=TurnState.ASKING.value)
+    token = models.UUIDField(null=True)
+    lease_until = models.DateTimeField(null=True)
+
+    verdict = models.CharField(max_length=12, choices=choices(VerdictKind), blank=True)
+    verdict_reason = models.CharField(max_length=300, blank=True)
+    decision = models.JSONField(null=True)
+    violations = models.JSONField(default=list)
+    unwrapped = models.JSONField(default=list)
+    decided_at = models.DateTimeField(null=True)
+
+    value_before = models.DecimalField(**AMOUNT, null=True)
+    value_after = models.DecimalField(**AMOUNT, null=True)
+    traded = models.DecimalField(**AMOUNT, default=0)
+    fees = models.DecimalField(**AMOUNT, default=0)
+    skipped = models.JSONField(default=list)
+    trade_reason = models.CharField(max_length=500, blank=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cycle", "entry"], name="turn_unique"),
+            models.CheckConstraint(
+                condition=Q(state=TurnState.ASKING.value, verdict="")
+                | ~Q(state=TurnState.ASKING.value) & Q(verdict__in=[kind.value for kind in VerdictKind]),
+                name="turn_verdict_when_decided",
+            ),
+            models.CheckConstraint(
+                condition=Q(verdict=VerdictKind.REBALANCE.value) | Q(traded=0), name="turn_no_trade_without_decision"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"turn of entry {self.entry_id} in cycle {self.cycle_id}"
+
+    def verdict_value(self) -> Verdict:
+        """The stored verdict as the value the engine works with."""
+        return Verdict(
+            VerdictKind(self.verdict),
+            None if self.decision is None else decision_of(self.decision),
+            tuple(Violation(**violation) for violation in self.violations),
+            self.verdict_reason,
+            tuple(self.unwrapped),
+        )
+
+
+class Standing(models.Model):
+    """A row of the board as it stood when a cycle closed. Ratios are fractions."""
+
+    cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="standings")
+    entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="standings")
+    position = models.PositiveSmallIntegerField(help_text="order of display")
+    rank = models.PositiveSmallIntegerField(null=True)
+    unranked = models.CharField(max_length=200, blank=True)
+    value = models.DecimalField(**AMOUNT)
+    net_return = models.DecimalField(**RATIO)
+    excess_return = models.DecimalField(**RATIO, null=True)
+    max_drawdown = models.DecimalField(**RATIO)
+    turnover = models.DecimalField(**RATIO)
+    fees = models.DecimalField(**AMOUNT)
+    ai_cost = models.DecimalField(**AMOUNT)
+    coverage = models.DecimalField(**RATIO)
+    due = models.PositiveIntegerField()
+    valid = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cycle", "entry"], name="standing_unique"),
+            models.UniqueConstraint(fields=["cycle", "position"], name="standing_position_unique"),
+            models.CheckConstraint(
+                condition=Q(rank=None) & ~Q(unranked="") | Q(rank__isnull=False, unranked=""),
+                name="standing_ranked_or_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rank or '-'} {self.entry_id}"
+
+
+class Heartbeat(models.Model):
+    """When each kind of process last said that it is alive."""
+
+    name = models.CharField(max_length=40, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"

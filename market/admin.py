@@ -1,0 +1,65 @@
+"""The market in the admin: listed symbols can be edited; what happened can be looked at."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from market.core.candles import TIMEFRAME_S
+from market.core.canonical import plain
+from market.models import ListedSymbol, StoredSnapshot
+from market.queries import coverage
+
+
+@admin.register(ListedSymbol)
+class ListedSymbolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+    """Candles have no page of their own (Django's admin takes no composite keys): their coverage is shown here."""
+
+    list_display = ("name", "base", "quote", "step_text", "tick_text", "min_notional_text", "filters_as_of")
+    list_filter = ("quote", "filters_as_of")
+    search_fields = ("name", "base")
+    date_hierarchy = "filters_as_of"
+    ordering = ("name",)
+    readonly_fields = ("stored_candles",)
+
+    @admin.display(description="step", ordering="step")
+    def step_text(self, symbol: ListedSymbol) -> str:
+        return plain(symbol.step)
+
+    @admin.display(description="tick", ordering="tick")
+    def tick_text(self, symbol: ListedSymbol) -> str:
+        return plain(symbol.tick)
+
+    @admin.display(description="minimum notional", ordering="min_notional")
+    def min_notional_text(self, symbol: ListedSymbol) -> str:
+        return plain(symbol.min_notional)
+
+    @admin.display(description="stored candles")
+    def stored_candles(self, symbol: ListedSymbol) -> SafeString | str:
+        found = ((timeframe, coverage(symbol.name, timeframe)) for timeframe in TIMEFRAME_S)
+        lines = [
+            (f"{timeframe}: {has.candles} from {has.first_open:%Y-%m-%d %H:%M} to {has.last_open:%Y-%m-%d %H:%M} UTC",)
+            for timeframe, has in found
+            if has
+        ]
+        return format_html_join("\n", "<div>{}</div>", lines) if lines else "none; import some with import_candles"
+
+
+@admin.register(StoredSnapshot)
+class StoredSnapshotAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+    """What a cycle was decided on is a fact: no one adds, changes or deletes it here."""
+
+    list_display = ("as_of", "source", "sha256")
+    list_filter = ("source",)
+    search_fields = ("sha256",)
+    date_hierarchy = "as_of"
+    ordering = ("-as_of",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: StoredSnapshot | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: StoredSnapshot | None = None) -> bool:
+        return False

@@ -1,0 +1,217 @@
+"""Writes of the market: checked candle files into candles, snapshots into rows."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import batched, groupby
+from pathlib import Path
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+
+from market.core.candles import Series
+from market.core.canonical import canonical_json
+from market.core.klines import MAX_DECIMALS, MAX_TEXT_BYTES, KlineFileError, joined, parse_klines
+from market.core.outages import Gap, gaps_in, is_known_outage
+from market.core.snapshot import Snapshot
+from market.core.symbols import UnknownSymbol
+from market.models import StoredSnapshot
+from market.queries import listed_symbols
+
+_GAPS_SHOWN = 10
+_LINES_PER_BLOCK = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedCandles:
+    """A series fit to be stored, with the holes it has: those of known outages and those accepted by hand."""
+
+    series: Series
+    known_outages: tuple[Gap, ...]
+    accepted_gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """How many candles of one series were not there before, were there with other numbers, were there alike."""
+
+    new: int
+    changed: int
+    unchanged: int
+
+
+class CandleFilesError(ValueError):
+    """Files that cannot be imported. `problems` has one text for each file or series at fault, none left out."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(problems))
+
+
+class UnexplainedGapsError(ValueError):
+    """A series with holes that no known outage explains; the message gives the first ten of `gaps`."""
+
+    def __init__(self, series: Series, gaps: Sequence[Gap]) -> None:
+        self.gaps = tuple(gaps)
+        lines = [f"{series.symbol} {series.timeframe} has gaps that no known outage of the exchange explains:"]
+        lines += [f"  {gap} missing" for gap in gaps[:_GAPS_SHOWN]]
+        if len(gaps) > _GAPS_SHOWN:
+            lines.append(f"  and {len(gaps) - _GAPS_SHOWN} more")
+        lines.append("  Add the files that fill them, or accept them if the exchange was really down (--accept-gaps).")
+        super().__init__("\n".join(lines))
+
+
+def read_candle_files(
+    paths: Iterable[Path],
+    as_of: datetime,
+    *,
+    symbol: str | None = None,
+    timeframe: str | None = None,
+    accept_gaps: bool = False,
+) -> list[CheckedCandles]:
+    """Read and check every file and join those of one symbol and timeframe; nothing is written.
+
+    Symbol and timeframe come from the file names unless given. A candle not closed at `as_of` is left out. All
+    that is wrong with any of the files is in one `CandleFilesError`.
+    """
+    problems: list[str] = []
+    parts: list[tuple[str, Series]] = []
+    for path in paths:
+        try:
+            data = _content(path)
+            parts.append((path.name, parse_klines(path.name, data, as_of, symbol=symbol, timeframe=timeframe)))
+        except KlineFileError as error:
+            problems.append(str(error))
+        except OSError as error:
+            problems.append(f"{path} cannot be read: {error.strerror or error}.")
+    checked: list[CheckedCandles] = []
+    for group in _by_market(parts):
+        try:
+            checked.append(_checked(group, accept_gaps))
+        except (KlineFileError, UnexplainedGapsError) as error:
+            problems.append(str(error))
+        except UnknownSymbol as error:
+            problems.append(f"{error} A symbol can be added in the admin, under listed symbols.")
+    if problems:
+        raise CandleFilesError(problems)
+    return checked
+
+
+def _content(path: Path) -> bytes:
+    if path.is_dir():
+        raise IsADirectoryError(0, "it is a folder; give the files in it")
+    if path.exists() and not path.is_file():
+        raise OSError(0, "it is not a regular file")
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        raise OSError(0, f"it is larger than {MAX_TEXT_BYTES // 1024**2} MB; split it")
+    return path.read_bytes()
+
+
+def _by_market(parts: Iterable[tuple[str, Series]]) -> Iterator[list[tuple[str, Series]]]:
+    def market(part: tuple[str, Series]) -> tuple[str, str]:
+        return part[1].symbol, part[1].timeframe
+
+    for _, group in groupby(sorted(parts, key=market), key=market):
+        yield list(group)
+
+
+def _checked(parts: Sequence[tuple[str, Series]], accept_gaps: bool) -> CheckedCandles:
+    series = joined(parts)
+    listed_symbols([series.symbol])
+    gaps = gaps_in(series)
+    unexplained = tuple(gap for gap in gaps if not is_known_outage(gap))
+    if unexplained and not accept_gaps:
+        raise UnexplainedGapsError(series, unexplained)
+    return CheckedCandles(series, tuple(gap for gap in gaps if is_known_outage(gap)), unexplained)
+
+
+def store_candles(all_series: Iterable[Series]) -> list[StoreCounts]:
+    """Insert or correct the candles of every series in one transaction; one count per series, in order.
+
+    A candle already there with the same numbers is neither rewritten nor locked. A number the table would round
+    (more than 18 decimals) or that is none (NaN) raises `ValueError`, and nothing of any series is kept.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_CREATE_INCOMING)
+        counts = [_store(cursor, series) for series in all_series]
+        cursor.execute("DROP TABLE incoming_candle")
+    return counts
+
+
+def _store(cursor: CursorWrapper, series: Series) -> StoreCounts:
+    cursor.execute("TRUNCATE incoming_candle")
+    with cursor.copy("COPY incoming_candle FROM STDIN") as copy:
+        for block in batched(_copy_lines(series), _LINES_PER_BLOCK, strict=False):
+            copy.write("".join(block))
+    cursor.execute(_COUNT_UNSTORABLE, {"most": MAX_DECIMALS})
+    if unstorable := cursor.fetchone()[0]:
+        raise ValueError(
+            f"{series.symbol} {series.timeframe}: {unstorable} candles have a number that is not finite "
+            f"or has more than {MAX_DECIMALS} decimals"
+        )
+    cursor.execute("ANALYZE incoming_candle")
+    cursor.execute(_UPSERT, {"symbol": series.symbol, "timeframe": series.timeframe})
+    new, changed = cursor.fetchone()
+    return StoreCounts(new, changed, len(series) - new - changed)
+
+
+def _copy_lines(series: Series) -> Iterator[str]:
+    columns = (series.open_ms, series.opens, series.highs, series.lows, series.closes, series.volumes)
+    return ("\t".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
+
+
+_CREATE_INCOMING = """
+CREATE TEMPORARY TABLE incoming_candle (
+    open_ms bigint, open numeric, high numeric, low numeric, close numeric, volume numeric
+)
+"""
+
+# scale() of NaN and of infinity is NULL, so that these are counted too.
+_COUNT_UNSTORABLE = """
+SELECT count(*) FROM incoming_candle
+WHERE (
+    scale(open) <= %(most)s AND scale(high) <= %(most)s AND scale(low) <= %(most)s
+    AND scale(close) <= %(most)s AND scale(volume) <= %(most)s
+) IS NOT TRUE
+"""
+
+# The join keeps unchanged rows away from ON CONFLICT, which would lock each of them and so write to its page. The
+# condition repeats in DO UPDATE for rows that another import stores at the same moment. xmax is 0 in a new row.
+_UPSERT = """
+WITH incoming AS (
+    SELECT timestamptz 'epoch' + open_ms * interval '1 millisecond' AS open_at, open, high, low, close, volume
+    FROM incoming_candle
+),
+differing AS (
+    SELECT incoming.*
+    FROM incoming LEFT JOIN market_candle AS kept
+        ON kept.symbol = %(symbol)s AND kept.timeframe = %(timeframe)s AND kept.open_at = incoming.open_at
+    WHERE (kept.open, kept.high, kept.low, kept.close, kept.volume)
+        IS DISTINCT FROM (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume)
+),
+written AS (
+    INSERT INTO market_candle AS kept (symbol, timeframe, open_at, open, high, low, close, volume)
+    SELECT %(symbol)s, %(timeframe)s, open_at, open, high, low, close, volume FROM differing ORDER BY open_at
+    ON CONFLICT (symbol, timeframe, open_at) DO UPDATE
+        SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
+            volume = excluded.volume
+        WHERE (kept.open, kept.high, kept.low, kept.close, kept.volume)
+            IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
+    RETURNING kept.xmax = 0 AS is_new
+)
+SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
+"""
+
+
+def store_snapshot(snapshot: Snapshot) -> StoredSnapshot:
+    """The row of this snapshot, made if there is none; two processes storing it at once get the same row."""
+    stored, _ = StoredSnapshot.objects.get_or_create(
+        sha256=snapshot.sha256,
+        defaults={
+            "as_of": snapshot.as_of,
+            "source": snapshot.content["source"],
+            "content": json.loads(canonical_json(snapshot.content)),
+        },
+    )
+    return stored

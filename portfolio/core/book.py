@@ -1,0 +1,201 @@
+"""The ledger: journals of postings, and the book as their fold.
+
+A journal moves amounts between accounts and sums to zero per asset. Nothing is ever edited: what was wrong is put
+right by another journal that says why. A book is what the entry's own account holds after all of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from market.core.canonical import canonical_json, sha256_of
+from market.core.symbols import Symbol
+from portfolio.core.orders import Fill, Side
+
+AMOUNT_SCALE = 18  # decimal places the database keeps; more would be rounded silently
+GENESIS = "0" * 64  # the hash before the first journal
+
+
+class Account(StrEnum):
+    """Whose pocket: the entry itself, the venue it trades with, whoever takes fees, whoever funds it."""
+
+    ENTRY = "entry"
+    VENUE = "venue"
+    FEES = "fees"
+    FUNDING = "funding"
+
+
+class JournalKind(StrEnum):
+    FUNDING = "funding"
+    FILL = "fill"
+    CORRECTION = "correction"
+
+
+class BrokenLedger(ValueError):
+    """A journal or a book that breaks an invariant of the ledger; nothing of it may be written."""
+
+
+class MissingPrice(ValueError):
+    """A held asset has no price, so the book has no value; it is never counted as zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One signed amount of one asset into (+) or out of (-) one account."""
+
+    account: Account
+    asset: str
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Postings that happen together or not at all. `key` is unique within a portfolio and makes posting repeatable."""
+
+    key: str
+    kind: JournalKind
+    at: datetime
+    postings: tuple[Posting, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Amounts by asset, zeros left out."""
+
+    balances: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def of(self, asset: str) -> Decimal:
+        return self.balances.get(asset, Decimal(0))
+
+
+def fold(journals: Iterable[Journal], book: Book | None = None) -> Book:
+    """`book` (or an empty one) after these journals. The order of journals does not matter."""
+    balances: defaultdict[str, Decimal] = defaultdict(Decimal, book.balances if book else {})
+    for journal in journals:
+        for posting in journal.postings:
+            if posting.account is Account.ENTRY:
+                balances[posting.asset] += posting.amount
+    return Book({asset: balances[asset] for asset in sorted(balances) if balances[asset]})
+
+
+def funding_journal(capital: Decimal, quote: str, at: datetime) -> Journal:
+    """The start capital, as a posting like any other."""
+    return checked(
+        Journal(
+            key="funding",
+            kind=JournalKind.FUNDING,
+            at=at,
+            postings=_transfer(Account.FUNDING, Account.ENTRY, quote, capital),
+            reason="start capital",
+        )
+    )
+
+
+def fill_journal(fill: Fill, symbol: Symbol) -> Journal:
+    """Base one way, quote the other, and the fee in whatever asset it was taken."""
+    paid, received = (symbol.quote, symbol.base) if fill.side is Side.BUY else (symbol.base, symbol.quote)
+    amounts = {symbol.base: fill.quantity, symbol.quote: fill.quote_amount}
+    return checked(
+        Journal(
+            key=f"fill:{fill.trade_id}",
+            kind=JournalKind.FILL,
+            at=fill.at,
+            postings=(
+                *_transfer(Account.ENTRY, Account.VENUE, paid, amounts[paid]),
+                *_transfer(Account.VENUE, Account.ENTRY, received, amounts[received]),
+                *_transfer(Account.ENTRY, Account.FEES, fill.fee_asset, fill.fee),
+            ),
+            reason=f"{fill.side} {fill.symbol}",
+        )
+    )
+
+
+def _transfer(source: Account, target: Account, asset: str, amount: Decimal) -> tuple[Posting, ...]:
+    if amount == 0:
+        return ()
+    return (Posting(source, asset, -amount), Posting(target, asset, amount))
+
+
+def checked(journal: Journal) -> Journal:
+    """The journal itself; raises `BrokenLedger` unless it is finite, within scale, non-empty and sums to zero per asset."""
+    if not journal.postings:
+        raise BrokenLedger(f"journal {journal.key} moves nothing")
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for posting in journal.postings:
+        if not posting.amount.is_finite():
+            raise BrokenLedger(f"journal {journal.key}: {posting.amount} {posting.asset} is not an amount")
+        exponent = posting.amount.as_tuple().exponent
+        if isinstance(exponent, int) and exponent < -AMOUNT_SCALE:
+            raise BrokenLedger(f"journal {journal.key}: {posting.amount} has more than {AMOUNT_SCALE} decimals")
+        sums[posting.asset] += posting.amount
+    for asset, total in sums.items():
+        if total != 0:
+            raise BrokenLedger(f"journal {journal.key} does not sum to zero in {asset}: {total} left over")
+    return journal
+
+
+def overdrawn(book: Book) -> tuple[str, ...]:
+    """Assets of which the book holds less than nothing, sorted."""
+    return tuple(sorted(asset for asset, amount in book.balances.items() if amount < 0))
+
+
+def journal_hash(previous: str, journal: Journal) -> str:
+    """SHA-256 over the previous journal's hash and this one's content: altering any earlier journal changes every later hash."""
+    return sha256_of([previous, journal_content(journal)])
+
+
+def journal_content(journal: Journal) -> dict[str, object]:
+    """What of a journal is hashed and published; postings in their own order."""
+    return {
+        "key": journal.key,
+        "kind": journal.kind.value,
+        "at": journal.at,
+        "reason": journal.reason,
+        "postings": [[p.account.value, p.asset, p.amount] for p in journal.postings],
+    }
+
+
+def head_of(journals: Iterable[Journal]) -> str:
+    """Hash of the last journal of the chain; `GENESIS` when there is none."""
+    head = GENESIS
+    for journal in journals:
+        head = journal_hash(head, journal)
+    return head
+
+
+def holdings_value(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol]) -> dict[str, Decimal]:
+    """Value in quote of each held symbol, by symbol name; raises `MissingPrice` for a held asset without a price."""
+    by_base = {symbol.base: name for name, symbol in symbols.items()}
+    quotes = {symbol.quote for symbol in symbols.values()}
+    values: dict[str, Decimal] = {}
+    for asset, amount in book.balances.items():
+        if asset in quotes:
+            continue
+        name = by_base.get(asset, "")
+        if name not in prices:
+            raise MissingPrice(f"{amount} {asset} is held and has no price")
+        values[name] = amount * prices[name]
+    return values
+
+
+def value_of(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str) -> Decimal:
+    """Net asset value in quote: cash plus every holding at its price."""
+    return book.of(quote) + sum(holdings_value(book, prices, symbols).values(), Decimal(0))
+
+
+def weights_of(
+    book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str
+) -> dict[str, Decimal]:
+    """Fraction of the value in each held symbol; empty for a book worth nothing."""
+    values = holdings_value(book, prices, symbols)
+    total = book.of(quote) + sum(values.values(), Decimal(0))
+    return {name: value / total for name, value in values.items()} if total > 0 else {}
+
+
+def postings_text(portfolio_key: str, journals: Iterable[Journal]) -> str:
+    """One line of canonical JSON per journal: what the hash over all postings of a season is taken of."""
+    return "".join(canonical_json([portfolio_key, journal_content(j)]) + "\n" for j in journals)

@@ -1,0 +1,83 @@
+"""Who fills an order, and at which cost. Every mode trades through this one contract."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from typing import Protocol
+
+from market.core.symbols import Symbol
+from portfolio.core.orders import Execution, Fill, Order, OrderState, Side
+
+_PRICE_AND_QUOTE_PLACES = Decimal("0.00000001")  # the precision in which the exchange accounts
+_BPS = Decimal(10_000)
+
+
+class OutcomeUnknown(Exception):
+    """The order may or may not have been executed. Ask the venue by its id; never send it again."""
+
+
+class Broker(Protocol):
+    """Deliberately no balance and no price: what is owned is the ledger's word, what things cost is the snapshot's."""
+
+    def place(self, order: Order) -> Execution:
+        """Execute `order`; the fills there were and why it stopped. Raises only `OutcomeUnknown`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What trading costs, in hundredths of a percent of the amount traded."""
+
+    fee_bps: Decimal
+    slippage_bps: Decimal
+
+    def executed(self, side: Side, quantity: Decimal, reference_price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+        """Price, quote amount and fee in quote for `quantity` against `reference_price`.
+
+        Slippage moves the price against the trader; every rounding to 8 places goes against the trader too.
+        """
+        buying = side is Side.BUY
+        slip = self.slippage_bps / _BPS
+        price = _cut(reference_price * (1 + slip if buying else 1 - slip), up=buying)
+        quote_amount = _cut(price * quantity, up=buying)
+        fee = _cut(quote_amount * self.fee_bps / _BPS, up=True)
+        return price, quote_amount, fee
+
+    def to_buy(self, quantity: Decimal, reference_price: Decimal) -> Decimal:
+        """Cash in quote that buying `quantity` takes, fee included."""
+        _, quote_amount, fee = self.executed(Side.BUY, quantity, reference_price)
+        return quote_amount + fee
+
+
+def _cut(amount: Decimal, *, up: bool) -> Decimal:
+    return amount.quantize(_PRICE_AND_QUOTE_PLACES, rounding=ROUND_UP if up else ROUND_DOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class PaperBroker:
+    """Fills every order completely at the snapshot's price plus stated slippage, and takes the fee in quote."""
+
+    prices: Mapping[str, Decimal]
+    symbols: Mapping[str, Symbol]
+    costs: Costs
+    at: datetime
+
+    def place(self, order: Order) -> Execution:
+        reference_price = self.prices.get(order.symbol)
+        if reference_price is None:
+            return Execution(order, OrderState.REJECTED, reason=f"no price for {order.symbol}")
+        price, quote_amount, fee = self.costs.executed(order.side, order.quantity, reference_price)
+        fill = Fill(
+            trade_id=f"{order.client_order_id}/1",
+            client_order_id=order.client_order_id,
+            symbol=order.symbol,
+            side=order.side,
+            quantity=order.quantity,
+            price=price,
+            quote_amount=quote_amount,
+            fee=fee,
+            fee_asset=self.symbols[order.symbol].quote,
+            at=self.at,
+        )
+        return Execution(order, OrderState.FILLED, (fill,))

@@ -1,0 +1,81 @@
+"""Orders, fills, and what a broker answers. All quantities are in base, prices in quote per base."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    BUY = "buy"
+    SELL = "sell"
+
+
+class OrderState(StrEnum):
+    """`NEW` is written before anything is sent; the others are final."""
+
+    NEW = "new"
+    FILLED = "filled"
+    PARTIAL = "partial"
+    EXPIRED = "expired"
+    REJECTED = "rejected"
+
+
+FINAL_ORDER_STATES = frozenset(OrderState) - {OrderState.NEW}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A market order. `reference_price` is the price it was planned at, to measure slippage against."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    reference_price: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """What was executed. `quote_amount` is what changed hands before the fee; the fee may be in any asset."""
+
+    trade_id: str
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    quote_amount: Decimal
+    fee: Decimal
+    fee_asset: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """The end of an order: its fills (perhaps none, perhaps part) and why it stopped."""
+
+    order: Order
+    state: OrderState
+    fills: tuple[Fill, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A change that was wanted and not ordered, with the reason."""
+
+    symbol: str
+    side: Side
+    quantity: Decimal
+    reason: str
+
+
+def client_order_id(portfolio_key: str, cycle_number: int, leg: int) -> str:
+    """The one id this leg of this cycle can ever have: `oo-<12 hex of the portfolio>-<cycle>-<leg>`.
+
+    At most 36 characters of `[a-zA-Z0-9-]`, as the exchange demands.
+    """
+    owner = hashlib.sha256(portfolio_key.encode()).hexdigest()[:12]
+    return f"oo-{owner}-{cycle_number:05d}-{leg:02d}"
