@@ -4,10 +4,19 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    if "DATABASE_URL" not in os.environ:
+    try:
+        _execute()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+
+
+def _execute() -> None:
+    if not os.environ.get("DATABASE_URL"):
         from config.engines import use_embedded_postgres
 
         use_embedded_postgres(os.environ)
@@ -18,7 +27,9 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
         reason = str(error).strip().splitlines()[0]
-        sys.exit(f"The database cannot be reached: {reason}\nCheck DATABASE_URL, and that PostgreSQL is running.")
+        sys.exit(
+            f"The database cannot be reached: {reason}\nCheck DATABASE_URL, and that PostgreSQL is running."
+        )
 
 
 if __name__ == "__main__":

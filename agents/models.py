@@ -1,4 +1,4 @@
-"""Who decides, what each was shown, and what each said. Briefs and ended attempts can be neither changed nor deleted."""
+"""Who decides, what each was shown, and what each said. Briefs and ended attempts are kept for ever, unchanged."""
 
 from typing import ClassVar
 

@@ -15,10 +15,9 @@ from competition.core.rules import Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
 from market.models import StoredSnapshot
 from portfolio.core.decisions import Verdict, VerdictKind, Violation, decision_of
-from portfolio.models import AMOUNT, Portfolio, choices
+from portfolio.models import Portfolio, choices
 
 _TERMINAL = sorted(state.value for state in TERMINAL_CYCLES)
-RATIO = {"max_digits": 24, "decimal_places": 6}
 
 
 class Season(models.Model):
@@ -40,7 +39,8 @@ class Season(models.Model):
                 name="season_open_has_hash",
             ),
             models.CheckConstraint(
-                condition=~Q(state=SeasonState.CLOSED.value) | Q(closed_at__isnull=False), name="season_closed_at"
+                condition=~Q(state=SeasonState.CLOSED.value) | Q(closed_at__isnull=False),
+                name="season_closed_at",
             ),
         ]
 
@@ -81,7 +81,7 @@ class CycleQuerySet(models.QuerySet["Cycle"]):
 
 
 class Cycle(models.Model):
-    """One week. `due_at`, `opened_at`, `deadline_at`, `closed_at` are wall clock; `as_of`, `trade_as_of` market time."""
+    """One week. `as_of` and `trade_as_of` are market time, all other instants wall clock."""
 
     season = models.ForeignKey(Season, on_delete=models.PROTECT, related_name="cycles")
     number = models.PositiveIntegerField()
@@ -138,10 +138,10 @@ class Turn(models.Model):
     unwrapped = models.JSONField(default=list)
     decided_at = models.DateTimeField(null=True)
 
-    value_before = models.DecimalField(**AMOUNT, null=True)
-    value_after = models.DecimalField(**AMOUNT, null=True)
-    traded = models.DecimalField(**AMOUNT, default=0)
-    fees = models.DecimalField(**AMOUNT, default=0)
+    value_before = models.DecimalField(max_digits=38, decimal_places=18, null=True)
+    value_after = models.DecimalField(max_digits=38, decimal_places=18, null=True)
+    traded = models.DecimalField(max_digits=38, decimal_places=18, default=0)
+    fees = models.DecimalField(max_digits=38, decimal_places=18, default=0)
     skipped = models.JSONField(default=list)
     trade_reason = models.CharField(max_length=500, blank=True)
     settled_at = models.DateTimeField(null=True)
@@ -155,7 +155,8 @@ class Turn(models.Model):
                 name="turn_verdict_when_decided",
             ),
             models.CheckConstraint(
-                condition=Q(verdict=VerdictKind.REBALANCE.value) | Q(traded=0), name="turn_no_trade_without_decision"
+                condition=Q(verdict=VerdictKind.REBALANCE.value) | Q(traded=0),
+                name="turn_no_trade_without_decision",
             ),
         ]
 
@@ -181,14 +182,14 @@ class Standing(models.Model):
     position = models.PositiveSmallIntegerField(help_text="order of display")
     rank = models.PositiveSmallIntegerField(null=True)
     unranked = models.CharField(max_length=200, blank=True)
-    value = models.DecimalField(**AMOUNT)
-    net_return = models.DecimalField(**RATIO)
-    excess_return = models.DecimalField(**RATIO, null=True)
-    max_drawdown = models.DecimalField(**RATIO)
-    turnover = models.DecimalField(**RATIO)
-    fees = models.DecimalField(**AMOUNT)
-    ai_cost = models.DecimalField(**AMOUNT)
-    coverage = models.DecimalField(**RATIO)
+    value = models.DecimalField(max_digits=38, decimal_places=18)
+    net_return = models.DecimalField(max_digits=24, decimal_places=6)
+    excess_return = models.DecimalField(max_digits=24, decimal_places=6, null=True)
+    max_drawdown = models.DecimalField(max_digits=24, decimal_places=6)
+    turnover = models.DecimalField(max_digits=24, decimal_places=6)
+    fees = models.DecimalField(max_digits=38, decimal_places=18)
+    ai_cost = models.DecimalField(max_digits=38, decimal_places=18)
+    coverage = models.DecimalField(max_digits=24, decimal_places=6)
     due = models.PositiveIntegerField()
     valid = models.PositiveIntegerField()
 

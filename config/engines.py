@@ -1,7 +1,7 @@
-"""A real PostgreSQL and a real Redis from pip packages, under one folder, for the demo, the tests and manage.py.
+"""A real PostgreSQL and a real Redis under one folder, for the demo, the tests and manage.py.
 
-Both listen on unix sockets only and outlive whoever started them. Everyone who uses a folder holds a shared lock
-on it, which the system takes back even from a process that was killed; the last one to leave stops the engines.
+Both listen on unix sockets only and outlive whoever started them. Everyone who uses a folder holds a shared
+lock on it, which the system takes back even from a killed process; the last one to leave stops the engines.
 """
 
 import atexit
@@ -31,8 +31,8 @@ class Engines:
 def use_embedded_postgres(environ: MutableMapping[str, str]) -> None:
     """Start the PostgreSQL under DATA if need be, put its address into `environ`, and leave it at exit.
 
-    Redis is only addressed: its messages are hints, and matter while a demo runs it. A missing SECRET_KEY becomes
-    the one kept under DATA.
+    Redis is only addressed: its messages are hints, and matter while a demo runs it. A missing SECRET_KEY
+    becomes the one kept under DATA.
     """
     data = data_folder(environ.get("DATA"))
     engines = use(data, with_redis=False)
@@ -53,7 +53,7 @@ def use(data: Path, *, durable: bool = True, with_redis: bool = True) -> Engines
 
 
 def release(data: Path, *, only_pid: int | None = None) -> None:
-    """Stop using `data`, and stop its engines if nobody else uses them. In a fork of `only_pid`, do nothing."""
+    """Stop using `data`; stop its engines if nobody else uses them. Does nothing in a fork of `only_pid`."""
     data = data_folder(data)
     if data not in _joined or only_pid not in (None, os.getpid()):
         return
@@ -80,6 +80,12 @@ def stop(data: Path) -> None:
     data = data_folder(data)
     with _alone(data):
         _stop(data)
+
+
+def running(data: Path) -> bool:
+    """Whether both engines of `data` run, for a frequent look: it does not ask them."""
+    daemons = (embedded_postgres.daemon(data), embedded_redis.daemon(data))
+    return all(daemon.main_process() is not None for daemon in daemons)
 
 
 def data_folder(path: str | Path | None) -> Path:

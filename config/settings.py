@@ -1,6 +1,7 @@
 """One file, read top to bottom. Every variable of the environment is read here and nowhere else.
 
-The comment above each `env(...)` line is its row in the README's configuration table (`manage.py settings_table`).
+The comment above each `env(...)` line is its row in the README's configuration table, which
+`manage.py settings_table` prints.
 """
 
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 env = environ.Env()
 
@@ -23,11 +26,11 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Origins (scheme and host) from which forms may be sent, separated by commas.
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-# True behind a proxy that ends TLS, strips and sets X-Forwarded-Proto: secure cookies, redirect to https, HSTS.
+# True behind a proxy that ends TLS, strips and sets X-Forwarded-Proto: secure cookies, https only, HSTS.
 BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 # Secret: PostgreSQL, as postgresql://user:password@host/name. Unset: a real one is started under DATA.
 DATABASE_URL = env.str("DATABASE_URL", default="")
-# Secret: Redis, as redis://host:6379/0 or redis+socket:///path. Unset: a real one is started under DATA.
+# Secret: Redis, as redis://host:6379/0 or redis+socket:///path. Unset: the one `make demo` runs under DATA.
 REDIS_URL = env.str("REDIS_URL", default="")
 # Folder of the embedded engines and of everything `make demo` keeps.
 DATA = env.path("DATA", default=str(BASE_DIR / ".data"))
@@ -92,8 +95,24 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": {**env.db_url_config(DATABASE_URL), "CONN_HEALTH_CHECKS": True, "CONN_MAX_AGE": 60}}
-DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 5)
+try:
+    # Read as libpq does, so that every address psql takes will do: a unix socket's (?host=/folder), too.
+    DATABASE = {"connect_timeout": 5, **conninfo_to_dict(DATABASE_URL)}
+except ProgrammingError:
+    raise ImproperlyConfigured("Set DATABASE_URL to a PostgreSQL: postgresql://user:password@host/name.") from None
+DATABASES = {
+    "default": {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": DATABASE.pop("dbname", ""),
+        "USER": DATABASE.pop("user", ""),
+        "PASSWORD": DATABASE.pop("password", ""),
+        "HOST": DATABASE.pop("host", ""),
+        "PORT": DATABASE.pop("port", ""),
+        "OPTIONS": DATABASE,
+        "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": 60,
+    }
+}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -13,7 +13,7 @@ from market.queries import coverage
 
 @admin.register(ListedSymbol)
 class ListedSymbolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
-    """Candles have no page of their own (Django's admin takes no composite keys): their coverage is shown here."""
+    """Candles have no page of their own (the admin takes no composite keys): their coverage is shown here."""
 
     list_display = ("name", "base", "quote", "step_text", "tick_text", "min_notional_text", "filters_as_of")
     list_filter = ("quote", "filters_as_of")
@@ -38,11 +38,13 @@ class ListedSymbolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     def stored_candles(self, symbol: ListedSymbol) -> SafeString | str:
         found = ((timeframe, coverage(symbol.name, timeframe)) for timeframe in TIMEFRAME_S)
         lines = [
-            (f"{timeframe}: {has.candles} from {has.first_open:%Y-%m-%d %H:%M} to {has.last_open:%Y-%m-%d %H:%M} UTC",)
+            (timeframe, has.candles, f"{has.first_open:%Y-%m-%d %H:%M}", f"{has.last_open:%Y-%m-%d %H:%M}")
             for timeframe, has in found
             if has
         ]
-        return format_html_join("\n", "<div>{}</div>", lines) if lines else "none; import some with import_candles"
+        if not lines:
+            return "none; import some with manage.py import_candles"
+        return format_html_join("\n", "<div>{}: {}, opened {} to {} UTC</div>", lines)
 
 
 @admin.register(StoredSnapshot)

@@ -1,14 +1,14 @@
 """What the world is: listed symbols, candles, and the snapshots that cycles were decided on."""
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 
 from market.core.candles import TIMEFRAME_S
+from market.core.canonical import plain
 from market.core.symbols import Symbol
-
-PRICE = {"max_digits": 38, "decimal_places": 18}
 
 
 class ListedSymbol(models.Model):
@@ -17,11 +17,11 @@ class ListedSymbol(models.Model):
     name = models.CharField(max_length=20, unique=True)
     base = models.CharField(max_length=10)
     quote = models.CharField(max_length=10)
-    step = models.DecimalField(**PRICE)
-    min_quantity = models.DecimalField(**PRICE)
-    max_quantity = models.DecimalField(**PRICE)
-    tick = models.DecimalField(**PRICE)
-    min_notional = models.DecimalField(**PRICE)
+    step = models.DecimalField(max_digits=38, decimal_places=18)
+    min_quantity = models.DecimalField(max_digits=38, decimal_places=18)
+    max_quantity = models.DecimalField(max_digits=38, decimal_places=18)
+    tick = models.DecimalField(max_digits=38, decimal_places=18)
+    min_notional = models.DecimalField(max_digits=38, decimal_places=18)
     filters_as_of = models.DateField()
 
     class Meta:
@@ -38,16 +38,8 @@ class ListedSymbol(models.Model):
 
     def value(self) -> Symbol:
         """This row as the frozen value the core works with."""
-        return Symbol(
-            self.name,
-            self.base,
-            self.quote,
-            self.step,
-            self.min_quantity,
-            self.max_quantity,
-            self.tick,
-            self.min_notional,
-        )
+        filters = (self.step, self.min_quantity, self.max_quantity, self.tick, self.min_notional)
+        return Symbol(self.name, self.base, self.quote, *(Decimal(plain(number)) for number in filters))
 
 
 class Candle(models.Model):
@@ -56,11 +48,11 @@ class Candle(models.Model):
     symbol = models.CharField(max_length=20)
     timeframe = models.CharField(max_length=3, choices=[(name, name) for name in TIMEFRAME_S])
     open_at = models.DateTimeField()
-    open = models.DecimalField(**PRICE)
-    high = models.DecimalField(**PRICE)
-    low = models.DecimalField(**PRICE)
-    close = models.DecimalField(**PRICE)
-    volume = models.DecimalField(**PRICE)
+    open = models.DecimalField(max_digits=38, decimal_places=18)
+    high = models.DecimalField(max_digits=38, decimal_places=18)
+    low = models.DecimalField(max_digits=38, decimal_places=18)
+    close = models.DecimalField(max_digits=38, decimal_places=18)
+    volume = models.DecimalField(max_digits=38, decimal_places=18)
 
     pk = models.CompositePrimaryKey("symbol", "timeframe", "open_at")
 

@@ -13,12 +13,13 @@ from market.core.candles import TIMEFRAME_S, Candles, Series, empty_series
 from market.core.symbols import Symbol, pick
 from market.models import Candle, ListedSymbol
 
-# Trailing zeros stay in the database: the numbers come back as they were written, `0.18` and not `0.180…0`.
+# Trailing zeros stay in the database: a number comes back as `0.18`, not with eighteen decimals.
 _SELECT_CANDLES = """
-SELECT symbol, (extract(epoch FROM open_at) * 1000)::bigint, trim_scale(open), trim_scale(high), trim_scale(low),
-    trim_scale(close), trim_scale(volume)
+SELECT symbol, (extract(epoch FROM open_at) * 1000)::bigint,
+    trim_scale(open), trim_scale(high), trim_scale(low), trim_scale(close), trim_scale(volume)
 FROM market_candle
-WHERE timeframe = %(timeframe)s AND symbol = ANY(%(symbols)s) AND open_at BETWEEN %(first_open)s AND %(last_open)s
+WHERE timeframe = %(timeframe)s AND symbol = ANY(%(symbols)s)
+    AND open_at BETWEEN %(first_open)s AND %(last_open)s
 ORDER BY symbol, open_at
 """
 
@@ -63,7 +64,7 @@ def loaded(series_by_symbol: Mapping[str, Series]) -> Candles:
 
 
 def listed_symbols(names: Iterable[str]) -> Mapping[str, Symbol]:
-    """The listed symbols of these names, in the order asked for; `UnknownSymbol` names the first that is not listed."""
+    """The listed symbols of these names, in the order asked for; `UnknownSymbol` when one is not listed."""
     return pick(names, (row.value() for row in ListedSymbol.objects.all()))
 
 

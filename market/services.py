@@ -25,7 +25,7 @@ _LINES_PER_BLOCK = 10_000
 
 @dataclass(frozen=True, slots=True)
 class CheckedCandles:
-    """A series fit to be stored, with the holes it has: those of known outages and those accepted by hand."""
+    """A series fit to be stored, with its holes: those of known outages and those accepted by hand."""
 
     series: Series
     known_outages: tuple[Gap, ...]
@@ -34,7 +34,7 @@ class CheckedCandles:
 
 @dataclass(frozen=True, slots=True)
 class StoreCounts:
-    """How many candles of one series were not there before, were there with other numbers, were there alike."""
+    """How many candles of a series were not there before, were there with other numbers, were there alike."""
 
     new: int
     changed: int
@@ -42,7 +42,7 @@ class StoreCounts:
 
 
 class CandleFilesError(ValueError):
-    """Files that cannot be imported. `problems` has one text for each file or series at fault, none left out."""
+    """Files that cannot be imported; `problems` has one text for each file or series at fault."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
@@ -54,11 +54,11 @@ class UnexplainedGapsError(ValueError):
 
     def __init__(self, series: Series, gaps: Sequence[Gap]) -> None:
         self.gaps = tuple(gaps)
-        lines = [f"{series.symbol} {series.timeframe} has gaps that no known outage of the exchange explains:"]
+        lines = [f"{series.symbol} {series.timeframe} has gaps that no known outage explains:"]
         lines += [f"  {gap} missing" for gap in gaps[:_GAPS_SHOWN]]
         if len(gaps) > _GAPS_SHOWN:
             lines.append(f"  and {len(gaps) - _GAPS_SHOWN} more")
-        lines.append("  Add the files that fill them, or accept them if the exchange was really down (--accept-gaps).")
+        lines.append("  Give the files that fill them, or --accept-gaps if the exchange was really down.")
         super().__init__("\n".join(lines))
 
 
@@ -72,15 +72,15 @@ def read_candle_files(
 ) -> list[CheckedCandles]:
     """Read and check every file and join those of one symbol and timeframe; nothing is written.
 
-    Symbol and timeframe come from the file names unless given. A candle not closed at `as_of` is left out. All
-    that is wrong with any of the files is in one `CandleFilesError`.
+    Symbol and timeframe come from the file names unless given. A last candle open at `as_of` is dropped.
+    All that is wrong with any of the files is in one `CandleFilesError`.
     """
     problems: list[str] = []
     parts: list[tuple[str, Series]] = []
     for path in paths:
         try:
-            data = _content(path)
-            parts.append((path.name, parse_klines(path.name, data, as_of, symbol=symbol, timeframe=timeframe)))
+            series = parse_klines(path.name, _content(path), as_of, symbol=symbol, timeframe=timeframe)
+            parts.append((path.name, series))
         except KlineFileError as error:
             problems.append(str(error))
         except OSError as error:
@@ -129,8 +129,8 @@ def _checked(parts: Sequence[tuple[str, Series]], accept_gaps: bool) -> CheckedC
 def store_candles(all_series: Iterable[Series]) -> list[StoreCounts]:
     """Insert or correct the candles of every series in one transaction; one count per series, in order.
 
-    A candle already there with the same numbers is neither rewritten nor locked. A number the table would round
-    (more than 18 decimals) or that is none (NaN) raises `ValueError`, and nothing of any series is kept.
+    A candle already there with the same numbers is neither rewritten nor locked. A number that the table
+    would round (more than 18 decimals) or that is not finite raises `ValueError`, and nothing is kept.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_CREATE_INCOMING)
@@ -142,7 +142,7 @@ def store_candles(all_series: Iterable[Series]) -> list[StoreCounts]:
 def _store(cursor: CursorWrapper, series: Series) -> StoreCounts:
     cursor.execute("TRUNCATE incoming_candle")
     with cursor.copy("COPY incoming_candle FROM STDIN") as copy:
-        for block in batched(_copy_lines(series), _LINES_PER_BLOCK, strict=False):
+        for block in batched(_copy_lines(series), _LINES_PER_BLOCK):
             copy.write("".join(block))
     cursor.execute(_COUNT_UNSTORABLE, {"most": MAX_DECIMALS})
     if unstorable := cursor.fetchone()[0]:
@@ -176,8 +176,8 @@ WHERE (
 ) IS NOT TRUE
 """
 
-# The join keeps unchanged rows away from ON CONFLICT, which would lock each of them and so write to its page. The
-# condition repeats in DO UPDATE for rows that another import stores at the same moment. xmax is 0 in a new row.
+# The join keeps unchanged rows away from ON CONFLICT, which would lock each of them and so write to its page.
+# DO UPDATE repeats the condition for rows that another import stores meanwhile. In a new row xmax is 0.
 _UPSERT = """
 WITH incoming AS (
     SELECT timestamptz 'epoch' + open_ms * interval '1 millisecond' AS open_at, open, high, low, close, volume

@@ -1,8 +1,8 @@
 """A made-up market: hourly candles out of a seed, any window of any week without those before it.
 
-A symbol's logarithmic price is a mix of two paths, one shared by all symbols (the market) and one of its own. A path
-has a level at each week's start, a sum of the weekly moves of the five years before it that fades with age, so that
-it wanders but comes back. Within a week it is a Brownian bridge from level to level. Nothing here is real.
+A symbol's logarithmic price is a mix of two paths, one shared by all symbols (the market) and one of its own.
+A path has a level at each week's start: the sum of the weekly moves of the five years before, which fade with
+age, so that it wanders but comes back. Within a week it is a Brownian bridge from level to level.
 """
 
 import math
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import pairwise
 from random import Random
 
 from market.core.candles import Candles, Series, empty_series
@@ -39,7 +40,7 @@ _JUMP = 4.0
 
 @dataclass(frozen=True, slots=True)
 class _Character:
-    """Start price (quote per base), weekly deviation of the log price, base volume per hour, decimals of each."""
+    """Start price (quote per base), weekly deviation of the log price, base volume per hour, decimals."""
 
     start: float
     weekly: float
@@ -71,7 +72,7 @@ class _Week:
 def synthetic_candles(seed: int | str, epoch: datetime | None = None) -> Candles:
     """Hourly candles of any symbols in any window, the same for the same seed whatever was asked before.
 
-    With `epoch`, every price begins the week of that instant (Monday 00:00 UTC) at its start level; without it,
+    With `epoch`, every price begins the week of that instant (Monday 00:00 UTC) at its start level; without,
     prices wander around that level at all times.
     """
     origin = None if epoch is None else _week_of((epoch - _START) // _HOUR)
@@ -97,9 +98,7 @@ def _series(seed: str, symbol: str, origin: int | None, first_hour: int, end_hou
         monday = week * _WEEK_HOURS + _FIRST_MONDAY_HOUR
         within = slice(max(first_hour - monday, 0), end_hour - monday)
         made = _week(seed, symbol, origin, week)
-        for column, part in zip(
-            columns, (made.opens, made.highs, made.lows, made.closes, made.volumes), strict=True
-        ):
+        for column, part in zip(columns, (made.opens, made.highs, made.lows, made.closes, made.volumes), strict=True):
             column.extend(part[within])
     open_ms = range(first_hour * _HOUR_MS, end_hour * _HOUR_MS, _HOUR_MS)
     return Series(symbol, TIMEFRAME, tuple(open_ms), *map(tuple, columns))
@@ -113,7 +112,7 @@ def _week(seed: str, symbol: str, origin: int | None, week: int) -> _Week:
     dice = Random(f"{seed}|{symbol}|{week}|candles")  # noqa: S311 - a market, not a secret
     hourly = character.weekly / math.sqrt(_WEEK_HOURS)
     highs, lows, volumes = [], [], []
-    for before, after in zip(edges, edges[1:], strict=False):
+    for before, after in pairwise(edges):
         highs.append(max(before, after) * math.exp(min(abs(dice.gauss(0.0, hourly / 2)), _LONGEST_WICK)))
         lows.append(min(before, after) * math.exp(-min(abs(dice.gauss(0.0, hourly / 2)), _LONGEST_WICK)))
         haste = 0.5 + abs(after / before - 1) / hourly
@@ -167,9 +166,7 @@ def _path(seed: str, name: str, week: int) -> tuple[float, ...]:
 @lru_cache(maxsize=4096)
 def _level(seed: str, name: str, week: int) -> float:
     """Where a path stands when `week` begins, in units of one weekly deviation."""
-    return math.fsum(
-        weight * _weekly_move(seed, name, week - 1 - age)[0] for age, weight in enumerate(_FADING)
-    )
+    return math.fsum(weight * _weekly_move(seed, name, week - 1 - age)[0] for age, weight in enumerate(_FADING))
 
 
 def _weekly_move(seed: str, name: str, week: int) -> tuple[float, float]:

@@ -15,7 +15,6 @@ from portfolio.core.orders import Execution, OrderState, Side
 from portfolio.core.orders import Fill as FillValue
 from portfolio.core.orders import Order as OrderValue
 
-AMOUNT = {"max_digits": 38, "decimal_places": 18}
 BOUND = Decimal(10) ** 19  # also keeps NaN out: PostgreSQL sorts it above every number
 
 
@@ -28,7 +27,6 @@ class Portfolio(models.Model):
 
     key = models.CharField(max_length=120, unique=True)
     quote = models.CharField(max_length=10)
-    created_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.key
@@ -65,7 +63,7 @@ class Posting(models.Model):
     position = models.PositiveSmallIntegerField()
     account = models.CharField(max_length=10, choices=choices(Account))
     asset = models.CharField(max_length=10)
-    amount = models.DecimalField(**AMOUNT)
+    amount = models.DecimalField(max_digits=38, decimal_places=18)
 
     class Meta:
         constraints: ClassVar = [
@@ -87,8 +85,8 @@ class Order(models.Model):
     client_order_id = models.CharField(max_length=36, unique=True)
     symbol = models.CharField(max_length=20)
     side = models.CharField(max_length=4, choices=choices(Side))
-    quantity = models.DecimalField(**AMOUNT)
-    reference_price = models.DecimalField(**AMOUNT)
+    quantity = models.DecimalField(max_digits=38, decimal_places=18)
+    reference_price = models.DecimalField(max_digits=38, decimal_places=18)
     state = models.CharField(max_length=10, choices=choices(OrderState), default=OrderState.NEW.value)
     reason = models.CharField(max_length=200, blank=True)
 
@@ -105,9 +103,7 @@ class Order(models.Model):
         return f"{self.side} {self.quantity.normalize():f} {self.symbol} ({self.client_order_id})"
 
     def value(self) -> OrderValue:
-        return OrderValue(
-            self.client_order_id, self.symbol, Side(self.side), self.quantity, self.reference_price
-        )
+        return OrderValue(self.client_order_id, self.symbol, Side(self.side), self.quantity, self.reference_price)
 
     def execution(self) -> Execution:
         """What is on record of this order as the value the engine works with; reads its fills."""
@@ -122,10 +118,10 @@ class Fill(models.Model):
     venue = models.CharField(max_length=20)
     symbol = models.CharField(max_length=20)
     trade_id = models.CharField(max_length=60)
-    quantity = models.DecimalField(**AMOUNT)
-    price = models.DecimalField(**AMOUNT)
-    quote_amount = models.DecimalField(**AMOUNT)
-    fee = models.DecimalField(**AMOUNT)
+    quantity = models.DecimalField(max_digits=38, decimal_places=18)
+    price = models.DecimalField(max_digits=38, decimal_places=18)
+    quote_amount = models.DecimalField(max_digits=38, decimal_places=18)
+    fee = models.DecimalField(max_digits=38, decimal_places=18)
     fee_asset = models.CharField(max_length=10)
     at = models.DateTimeField()
 
@@ -166,7 +162,7 @@ class Valuation(models.Model):
     portfolio = models.ForeignKey(Portfolio, on_delete=models.PROTECT, related_name="valuations")
     cycle_number = models.PositiveIntegerField()
     at = models.DateTimeField()
-    value = models.DecimalField(**AMOUNT)
+    value = models.DecimalField(max_digits=38, decimal_places=18)
 
     class Meta:
         constraints: ClassVar = [

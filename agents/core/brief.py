@@ -81,7 +81,11 @@ def portfolio_part(book: Book, snapshot: Snapshot, symbols: Mapping[str, Symbol]
         "cash": plain(cash),
         "cash_weight": weight(cash),
         "holdings": {
-            name: {"quantity": plain(book.of(symbols[name].base)), "value": plain(value), "weight": weight(value)}
+            name: {
+                "quantity": plain(book.of(symbols[name].base)),
+                "value": plain(value),
+                "weight": weight(value),
+            }
             for name, value in values.items()
         },
     }

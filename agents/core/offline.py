@@ -36,7 +36,7 @@ def steady(brief: Mapping[str, Any], mood: random.Random) -> Scripted:
         return _hold("Nothing has changed enough to pay the fees for.")
     names = sorted(brief["market"]["symbols"])
     share = (Decimal("0.7") / len(names)).quantize(Decimal("0.01"))
-    return Scripted(rebalance_text({name: share for name in names}, "Spread wide and keep 30 % dry."))
+    return Scripted(rebalance_text(dict.fromkeys(names, share), "Spread wide and keep 30 % dry."))
 
 
 def swinger(brief: Mapping[str, Any], mood: random.Random) -> Scripted:
@@ -99,9 +99,7 @@ OFFLINE_MODELS: Mapping[str, Character] = {
 def offline_reply(
     model: str, parameters: Mapping[str, Any], brief: Mapping[str, Any], objections: Sequence[str]
 ) -> Scripted:
-    """What this model says to this brief; after objections it tries afresh. Raises `UnknownOfflineModel`."""
-    if model not in OFFLINE_MODELS:
-        raise UnknownOfflineModel(f"{model!r} is no offline model. There are: {', '.join(OFFLINE_MODELS)}.")
+    """What this model, one of `OFFLINE_MODELS`, says to this brief; after objections it tries afresh."""
     mood = random.Random(f"{parameters.get('seed', 0)}/{model}/{brief['cycle']}/{len(objections)}")  # noqa: S311
     return OFFLINE_MODELS[model](brief, mood)
 

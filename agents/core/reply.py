@@ -50,7 +50,10 @@ class ReplySchema(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """`decision` is None when the text could not be read; then `violations` says why. `unwrapped` lists what was peeled off."""
+    """`decision` is None when the text could not be read; then `violations` says why.
+
+    `unwrapped` lists what was peeled off on the way.
+    """
 
     decision: Decision | None
     violations: tuple[Violation, ...] = ()

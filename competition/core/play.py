@@ -138,7 +138,7 @@ def take_snapshot(candles: Candles, as_of: datetime, symbols: Mapping[str, Symbo
 
 
 def unpriced(snapshot: Snapshot, books: Sequence[Book], symbols: Mapping[str, Symbol]) -> dict[str, str]:
-    """Symbols that somebody holds and that have no price, with the reason: while there are any, nothing may be valued."""
+    """Symbols that somebody holds and that have no price, with the reason; while there are any, nothing is valued."""
     held = {asset for book in books for asset in book.balances}
     return {name: reason for name, reason in snapshot.missing.items() if symbols[name].base in held}
 
@@ -222,6 +222,4 @@ def _enter(ledger: _Ledger, turn: PlayedTurn) -> None:
 
 
 def _result(slug: str, ledger: _Ledger) -> Result:
-    return Result(
-        slug, tuple(ledger.values), ledger.traded, ledger.fees, Decimal(0), ledger.due, ledger.valid
-    )
+    return Result(slug, tuple(ledger.values), ledger.traded, ledger.fees, Decimal(0), ledger.due, ledger.valid)

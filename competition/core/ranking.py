@@ -11,7 +11,7 @@ from portfolio.core.metrics import max_drawdown, total_return
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One entry so far. `values` are its valuations in quote, start capital first; `due` and `valid` count decisions."""
+    """One entry so far. `values` are its valuations in quote, start capital first; `due`, `valid` count decisions."""
 
     entry: str
     values: tuple[Decimal, ...]

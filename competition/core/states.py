@@ -23,7 +23,7 @@ class CycleState(StrEnum):
 
 
 class TurnState(StrEnum):
-    """`ASKING` until a verdict stands, `DECIDED` until it is carried out, then settled, or quarantined on a mismatch."""
+    """`ASKING` until a verdict stands, `DECIDED` until it is carried out; then settled, or quarantined on a mismatch"""
 
     ASKING = "asking"
     DECIDED = "decided"

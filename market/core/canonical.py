@@ -31,7 +31,7 @@ def _encode(value: Any) -> str:
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys and no spaces; `Decimal` and `datetime` become their canonical text; floats may not be NaN."""
+    """JSON with sorted keys and no spaces; `Decimal` and `datetime` become their canonical text; NaN is refused."""
     return json.dumps(
         value, default=_encode, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 
 DAYS_PER_YEAR = 365  # crypto trades every day
 _SIX_PLACES = Decimal("0.000001")
@@ -27,7 +28,7 @@ def volatility(closes: Sequence[Decimal], periods: int) -> Decimal | None:
     if periods < 2 or len(closes) <= periods:
         return None
     window = closes[-1 - periods :]
-    returns = [after / before - 1 for before, after in zip(window, window[1:], strict=False)]
+    returns = [after / before - 1 for before, after in pairwise(window)]
     mean = sum(returns, Decimal(0)) / periods
     variance = sum(((r - mean) ** 2 for r in returns), Decimal(0)) / (periods - 1)
     return rounded((variance * DAYS_PER_YEAR).sqrt())

@@ -1,7 +1,7 @@
-"""Binance's bulk kline files, read strictly: everything wrong with a file is found before any of it is used.
+"""Binance's bulk kline files, read strictly: all that is wrong with a file is found before any of it is used.
 
-Accepted are `.csv`, `.csv.gz` and `.zip` with one CSV inside; rows of 12 columns with or without a header line,
-or of 7 columns with one; times in milliseconds or microseconds (the exchange changed its files in 2025).
+Accepted are `.csv`, `.csv.gz` and `.zip` with one CSV inside; rows of 12 columns with or without a header
+line, or of 7 columns with one; times in milliseconds or, as the exchange writes since 2025, microseconds.
 """
 
 import csv
@@ -21,9 +21,7 @@ MAX_TEXT_BYTES = 512 * 1024 * 1024  # eight years of 1m candles are about 400 MB
 MAX_DECIMALS = 18  # what the database keeps; more would be rounded without a word
 
 _FULL_WIDTH = 12
-_FILE_NAME = re.compile(
-    r"([A-Z0-9]{2,20})-([0-9]{1,2}[A-Za-z]{1,2})(?:-\d{4}-\d{2}(?:-\d{2})?)?\.(?:csv|csv\.gz|zip)"
-)
+_FILE_NAME = re.compile(r"([A-Z0-9]{2,20})-([0-9]{1,2}[A-Za-z]{1,2})(?:-\d{4}-\d{2}(?:-\d{2})?)?\.(?:csv|csv\.gz|zip)")
 _NUMBER = re.compile(rf"-?[0-9]{{1,20}}(?:\.[0-9]{{1,{MAX_DECIMALS}}})?")
 _TIME = re.compile(r"[0-9]{1,16}")
 _EXPONENT = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+")
@@ -47,7 +45,7 @@ class KlineFileError(ValueError):
 def parse_klines(
     name: str, data: bytes, as_of: datetime, *, symbol: str | None = None, timeframe: str | None = None
 ) -> Series:
-    """The closed candles of one file, oldest first; `KlineFileError` carries everything that is wrong with it.
+    """The closed candles of one file, oldest first; `KlineFileError` carries all that is wrong with it.
 
     Symbol and timeframe come from the file name unless given. A last candle not closed at `as_of` is dropped.
     Holes are allowed here: `market.core.outages` judges them once all files of a symbol are joined.
@@ -74,7 +72,8 @@ def market_of(name: str, symbol: str | None, timeframe: str | None) -> tuple[str
         advice = "rename it like BTCUSDT-1h-2021-01.zip or BTCUSDT-1h.csv.gz, or state symbol and timeframe"
         raise KlineFileError(name, [f"its name does not tell symbol and timeframe: {advice}"])
     if timeframe not in TIMEFRAME_S:
-        raise KlineFileError(name, [f"timeframe {timeframe!r} is not known; known are {', '.join(TIMEFRAME_S)}"])
+        known = ", ".join(TIMEFRAME_S)
+        raise KlineFileError(name, [f"timeframe {timeframe!r} is not known; known are {known}"])
     return symbol, timeframe
 
 
@@ -134,7 +133,7 @@ def _is_header(cells: Sequence[str]) -> bool:
 
 
 def _width(name: str, cells: Sequence[str]) -> int:
-    """How many columns the file has, by its first line. In another order they would be read as wrong prices."""
+    """Number of columns, by the first line. In another order they would be read as wrong prices."""
     width, expected = len(cells), ",".join(COLUMNS)
     if width not in (len(COLUMNS), _FULL_WIDTH):
         raise KlineFileError(name, [f"line 1: {width} columns; a kline file has 12, or 7 with a header line"])
@@ -155,7 +154,13 @@ def _row(line: int, cells: Sequence[str], width: int, findings: Findings) -> Row
     if not (_TIME.fullmatch(cells[0]) and _TIME.fullmatch(cells[6]) and all(map(_NUMBER.fullmatch, numbers))):
         _explain(line, cells, findings)
         return None
-    return Row(line, _microseconds(cells[0]), *map(Decimal, cells[1:6]), _microseconds(cells[6]))
+    opens, closes = int(cells[0]), int(cells[6])
+    if (opens < _FIRST_MICROSECONDS) != (closes < _FIRST_MICROSECONDS):
+        findings.add(line, "one of open_time and close_time is in milliseconds, the other in microseconds")
+        return None
+    to_us = 1000 if opens < _FIRST_MICROSECONDS else 1
+    opened, high, low, close, volume = map(Decimal, cells[1:6])
+    return Row(line, opens * to_us, opened, high, low, close, volume, closes * to_us)
 
 
 def _explain(line: int, cells: Sequence[str], findings: Findings) -> None:
@@ -181,11 +186,6 @@ def _why_no_number(cell: str, form: re.Pattern[str]) -> str:
     return f"{shown} is not a number"
 
 
-def _microseconds(cell: str) -> int:
-    time = int(cell)
-    return time if time >= _FIRST_MICROSECONDS else time * 1000
-
-
 def _drop_unfinished(rows: list[Row], last_open_us: int, findings: Findings) -> None:
     """Drop the last row when it opens after `last_open_us`; a second such row means a wrong clock or file."""
     if rows and rows[-1].open_us > last_open_us:
@@ -201,7 +201,7 @@ def _series(symbol: str, timeframe: str, rows: Sequence[Row]) -> Series:
 
 
 def joined(parts: Sequence[tuple[str, Series]]) -> Series:
-    """Files (name, series) of one symbol and timeframe as one series; `KlineFileError` when two of them overlap."""
+    """Files (name, series) of one symbol and timeframe as one series; `KlineFileError` when two overlap."""
     ordered = sorted(parts, key=lambda part: part[1].open_ms[0])
     for (earlier_name, earlier), (name, later) in pairwise(ordered):
         if later.open_ms[0] <= earlier.open_ms[-1]:

@@ -1,10 +1,11 @@
 """Holes in candle series, and the dates on which the exchange itself stood still.
 
-A hole is either the exchange's (then it is true, and known by date) or the file's (then the file is not to be used).
+A hole is either the exchange's (then it is true, and known by date) or the file's (then the file is no good).
 """
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from market.core.candles import Series, from_ms
 
@@ -13,7 +14,7 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """Hours in which Binance spot had no candle of any symbol: from `start`, when the first of them would open."""
+    """Hours without a candle of any symbol on Binance spot; the first would have opened at `start`."""
 
     start: datetime
     hours: int
@@ -23,8 +24,8 @@ class Outage:
         return self.start + self.hours * _HOUR
 
 
-# The holes in hourly candles from 2021-01-01 to 2024-02-29, the same in BTC, ETH, SOL, BNB and ADA against USDT.
-# Other years are not in it: their outages have to be accepted by hand.
+# All holes in hourly candles of 2021-01-01 to 2024-02-29, the same in BTC, ETH, SOL, BNB and ADA for USDT.
+# Other years are not covered: their outages have to be accepted by hand.
 KNOWN_OUTAGES: tuple[Outage, ...] = (
     Outage(datetime(2021, 2, 11, 4, tzinfo=UTC), hours=1),
     Outage(datetime(2021, 3, 6, 2, tzinfo=UTC), hours=1),
@@ -54,7 +55,7 @@ def gaps_in(series: Series) -> tuple[Gap, ...]:
     step_ms = series.step_ms
     return tuple(
         Gap(from_ms(before + step_ms), from_ms(after), (after - before) // step_ms - 1)
-        for before, after in zip(series.open_ms, series.open_ms[1:], strict=False)
+        for before, after in pairwise(series.open_ms)
         if after - before > step_ms
     )
 
@@ -62,8 +63,8 @@ def gaps_in(series: Series) -> tuple[Gap, ...]:
 def is_known_outage(gap: Gap) -> bool:
     """Whether one known outage explains the whole gap.
 
-    The hours before and after an outage have a candle because trade stopped and resumed somewhere within them, so
-    shorter candles may be absent up to an hour more on either side; then the outage itself must be absent too.
+    The hours before and after an outage have a candle because trade stopped and resumed within them: shorter
+    candles may be absent for up to an hour more on either side, together with the outage itself.
     """
     return any(
         (outage.start <= gap.start and gap.end <= outage.end)

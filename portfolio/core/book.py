@@ -121,7 +121,7 @@ def _transfer(source: Account, target: Account, asset: str, amount: Decimal) -> 
 
 
 def checked(journal: Journal) -> Journal:
-    """The journal itself; raises `BrokenLedger` unless it is finite, within scale, non-empty and sums to zero per asset."""
+    """The journal itself. Raises `BrokenLedger` unless it is finite, within scale, not empty and zero per asset."""
     if not journal.postings:
         raise BrokenLedger(f"journal {journal.key} moves nothing")
     sums: defaultdict[str, Decimal] = defaultdict(Decimal)
@@ -144,7 +144,7 @@ def overdrawn(book: Book) -> tuple[str, ...]:
 
 
 def journal_hash(previous: str, journal: Journal) -> str:
-    """SHA-256 over the previous journal's hash and this one's content: altering any earlier journal changes every later hash."""
+    """SHA-256 over the previous hash and this journal: altering an earlier journal changes every later hash."""
     return sha256_of([previous, journal_content(journal)])
 
 

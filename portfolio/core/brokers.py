@@ -20,6 +20,11 @@ class OutcomeUnknown(Exception):
 class Broker(Protocol):
     """Deliberately no balance and no price: what is owned is the ledger's word, what things cost is the snapshot's."""
 
+    @property
+    def venue(self) -> str:
+        """Where it executes; trade ids are unique within a venue and symbol."""
+        ...
+
     def place(self, order: Order) -> Execution:
         """Execute `order`; the fills there were and why it stopped. Raises only `OutcomeUnknown`."""
         ...
@@ -62,6 +67,10 @@ class PaperBroker:
     symbols: Mapping[str, Symbol]
     costs: Costs
     at: datetime
+
+    @property
+    def venue(self) -> str:
+        return "paper"
 
     def place(self, order: Order) -> Execution:
         reference_price = self.prices.get(order.symbol)

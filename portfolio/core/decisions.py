@@ -71,7 +71,7 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`decision` is set for valid verdicts and for rejected ones that could be read; `unwrapped` says what was peeled off."""
+    """`decision` is set for valid verdicts, and for rejected ones that could be read."""
 
     kind: VerdictKind
     decision: Decision | None = None
@@ -120,7 +120,7 @@ def weights_are_fractions(decision: Decision, bounds: Bounds) -> Iterable[Violat
 
 
 def total_is_one(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
-    """With the quote asset named the total is stated and must be 1; without it, the rest is cash and must not be negative."""
+    """With the quote asset named, the total is stated and must be 1; without it, the rest is cash, never negative."""
     total = _total(decision.weights.values())
     tolerance = bounds.limits.total_tolerance
     if bounds.quote in decision.weights:

@@ -22,7 +22,7 @@ NO_PRICE = "no fresh price"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the portfolio shall go. `drift_band` is the fraction of the value below which a difference is left alone."""
+    """Where the portfolio shall go. `drift_band` is the fraction of the value below which differences are left alone."""
 
     weights: Mapping[str, Decimal]
     quote: str
@@ -58,7 +58,7 @@ def target_quantities(
 
 
 def plan_sells(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], target: Target) -> Plan:
-    """What to sell to come down to the target. A weight of zero sells everything the filters let go; the rest is dust."""
+    """What to sell to come down to the target. A weight of zero sells all that the filters let go; the rest is dust."""
     wanted = target_quantities(book, prices, symbols, target)
     band = target.drift_band * value_of(book, prices, symbols, target.quote)
     legs, skipped = [], []
@@ -114,9 +114,7 @@ def _buyable(quantity: Decimal, symbol: Symbol) -> Decimal:
     return round_down_to_step(min(quantity, symbol.max_quantity), symbol.step)
 
 
-def _afford(
-    wishes: list[Leg], symbols: Mapping[str, Symbol], cash: Decimal, costs: Costs
-) -> Iterator[Leg | Skipped]:
+def _afford(wishes: list[Leg], symbols: Mapping[str, Symbol], cash: Decimal, costs: Costs) -> Iterator[Leg | Skipped]:
     """Each wish scaled to the cash; a wish that the scaling takes below a filter is skipped with the reason."""
     needed = sum((costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes), Decimal(0))
     scale = min(Decimal(1), cash / needed) if needed > 0 else Decimal(0)

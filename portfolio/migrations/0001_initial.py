@@ -19,7 +19,6 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(max_length=120, unique=True)),
                 ('quote', models.CharField(max_length=10)),
-                ('created_at', models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(

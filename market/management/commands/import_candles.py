@@ -17,8 +17,8 @@ GAPS_SHOWN = 20
 
 class Command(BaseCommand):
     help = (
-        "Store the candles of Binance bulk kline files (.csv, .csv.gz, .zip). Symbol and timeframe are taken from "
-        "names like BTCUSDT-1h-2021-01.zip. Every file is checked first; if one is bad, nothing is stored."
+        "Store the candles of Binance bulk kline files (.csv, .csv.gz, .zip). Symbol and timeframe are taken "
+        "from names like BTCUSDT-1h-2021-01.zip. Every file is checked first: if one is bad, none is stored."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--accept-gaps",
             action="store_true",
-            help="store series with holes that no known outage explains; only if the exchange was really down",
+            help="store series with holes no known outage explains; only if the exchange was really down",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,53 @@
+"""The house's own contestants: seven baselines and six offline models, enough for a season without any key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """An agent before it has a row: `kind` is `baseline` or `single`."""
+
+    slug: str
+    name: str
+    kind: str
+    model: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def baselines(seed: int) -> tuple[Profile, ...]:
+    """The yardsticks; `seed` moves only the random one."""
+    return (
+        Profile("all-cash", "All cash", "baseline", "baseline/all-cash"),
+        Profile("btc-hold", "Bitcoin, held", "baseline", "baseline/fixed-once", {"weights": {"BTCUSDT": "1"}}),
+        Profile("equal-weight", "Equal weight", "baseline", "baseline/equal-weight"),
+        Profile(
+            "sixty-forty",
+            "60/40 bitcoin and ether",
+            "baseline",
+            "baseline/fixed-rebalanced",
+            {"weights": {"BTCUSDT": "0.6", "ETHUSDT": "0.4"}},
+        ),
+        Profile("momentum", "Momentum, best two", "baseline", "baseline/momentum", {"top": 2}),
+        Profile("risk-parity", "Risk parity", "baseline", "baseline/risk-parity"),
+        Profile("random", "Random, seeded", "baseline", "baseline/random", {"seed": seed}),
+    )
+
+
+def offline_models(seed: int) -> tuple[Profile, ...]:
+    """The scripted characters; `seed` moves the moods of those that have any."""
+    names = {
+        "steady": "Steady",
+        "swinger": "Swinger",
+        "garbled": "Garbled",
+        "latecomer": "Latecomer",
+        "greedy": "Greedy",
+        "refuser": "Refuser",
+    }
+    return tuple(Profile(slug, name, "single", f"offline/{slug}", {"seed": seed}) for slug, name in names.items())
+
+
+def house(seed: int) -> tuple[Profile, ...]:
+    """Everyone the house can field, in the order of their numbers."""
+    return (*baselines(seed), *offline_models(seed))

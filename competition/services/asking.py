@@ -1,0 +1,217 @@
+"""Asking: turns are leased, replies stored verbatim first, and judged by replaying them through the engine.
+
+A reply counts when it comes under the lease the turn has now and before the deadline. Everything else is kept as
+evidence and changes nothing.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from agents.core.answers import Answer, NoAnswer, storable
+from agents.core.brief import Brief
+from agents.models import Attempt, AttemptOutcome
+from competition.core.engine import decide_turn
+from competition.core.rules import Rules
+from competition.core.states import CycleState, TurnState, check_transition
+from competition.models import Cycle, Turn
+from competition.services.cycles import Setting, books_by_portfolio, locked, move, setting_of
+from market.core.snapshot import snapshot_of
+from portfolio.core.book import Book
+from portfolio.core.decisions import Verdict, Violation, decision_content
+from portfolio.queries import books_of
+
+NO_REPLY_IN_TIME = "no reply by the deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One attempt that has been leased and now has to be put to its agent; `seconds` is how long a reply may take."""
+
+    turn_id: int
+    attempt_id: int
+    run_token: uuid.UUID
+    model: str
+    parameters: dict[str, Any]
+    brief: Brief
+    objections: tuple[Violation, ...]
+    seconds: float
+
+
+class Unanswered(Exception):
+    """Raised by the replay when the engine asks for more than has been answered so far."""
+
+    def __init__(self, objections: Sequence[Violation]) -> None:
+        super().__init__("one more answer is needed")
+        self.objections = tuple(objections)
+
+
+def lease_turns(cycle_id: int, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Question]:
+    """Lease every turn of the cycle that nobody is asking now, and say what to ask. One transaction per turn."""
+    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+    if cycle.state != CycleState.ASKING or now >= cycle.deadline_at:
+        return []
+    free = cycle.turns.filter(state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id")
+    setting = setting_of(cycle.season)
+    questions = (lease_turn(setting, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
+    return [question for question in questions if question]
+
+
+@transaction.atomic
+def lease_turn(setting: Setting, turn_id: int, now: datetime, token: uuid.UUID) -> Question | None:
+    """Take the lease of one turn and write its next attempt; None when another has it, or there is no attempt left."""
+    turn = (
+        Turn.objects.select_for_update(of=("self",), skip_locked=True)
+        .select_related("cycle", "brief", "entry__agent")
+        .filter(id=turn_id, state=TurnState.ASKING)
+        .exclude(lease_until__gt=now)
+        .first()
+    )
+    if turn is None or now >= turn.cycle.deadline_at:
+        return None
+    rules = setting.rules
+    attempts = list(turn.brief.attempts.order_by("number"))
+    objections = _objections(turn, setting, attempts)
+    if objections is None or len(attempts) >= rules.attempts_max + rules.repairs_max:
+        return None
+    lease_until = min(now + timedelta(seconds=rules.attempt_s), turn.cycle.deadline_at)
+    attempt = Attempt.objects.create(
+        brief=turn.brief,
+        number=len(attempts) + 1,
+        run_token=token,
+        objections=[asdict(objection) for objection in objections],
+        started_at=now,
+        lease_until=lease_until,
+    )
+    turn.token, turn.lease_until = token, lease_until
+    turn.save(update_fields=["token", "lease_until"])
+    return _question(turn, attempt, objections, (lease_until - now).total_seconds())
+
+
+def _question(turn: Turn, attempt: Attempt, objections: tuple[Violation, ...], seconds: float) -> Question:
+    agent = turn.entry.agent
+    brief = Brief(turn.brief.content, turn.brief.sha256)
+    return Question(turn.id, attempt.id, attempt.run_token, agent.model, agent.parameters, brief, objections, seconds)
+
+
+def _objections(turn: Turn, setting: Setting, attempts: Iterable[Attempt]) -> tuple[Violation, ...] | None:
+    """What the next attempt must be told; None when no further answer is wanted."""
+    try:
+        _replay(turn, setting, _answers(attempts), books_of([turn.entry.portfolio_id])[turn.entry.portfolio_id])
+    except Unanswered as unanswered:
+        return unanswered.objections
+    return None
+
+
+@transaction.atomic
+def accept(question: Question, answer: Answer | NoAnswer, now: datetime) -> bool:
+    """Store what came back, verbatim, and the verdict if it now stands. True when one more answer should be asked for.
+
+    An answer under a lease that has moved on, or after the deadline, is stored as late and changes nothing.
+    """
+    turn = (
+        Turn.objects.select_for_update(of=("self",))
+        .select_related("cycle__season", "cycle__snapshot", "brief", "entry__agent", "entry__portfolio")
+        .get(id=question.turn_id)
+    )
+    attempt = Attempt.objects.select_for_update().get(id=question.attempt_id)
+    if attempt.outcome != AttemptOutcome.PENDING:
+        return False
+    counts = turn.state == TurnState.ASKING and turn.token == attempt.run_token and now < turn.cycle.deadline_at
+    _end_attempt(attempt, answer, counts, now)
+    if not counts or isinstance(answer, NoAnswer):
+        return False  # the lease runs out by itself, then the turn is offered again
+    setting = setting_of(turn.cycle.season)
+    book = books_of([turn.entry.portfolio_id])[turn.entry.portfolio_id]
+    try:
+        verdict = _replay(turn, setting, _answers(turn.brief.attempts.order_by("number")), book)
+    except Unanswered:
+        turn.lease_until = now
+        turn.save(update_fields=["lease_until"])
+        return True
+    _decide(turn, verdict, now)
+    return False
+
+
+def _end_attempt(attempt: Attempt, answer: Answer | NoAnswer, counts: bool, now: datetime) -> None:
+    attempt.ended_at = now
+    if isinstance(answer, Answer):
+        attempt.outcome = AttemptOutcome.ANSWERED if counts else AttemptOutcome.LATE
+        attempt.reply = storable(answer.text)
+    else:
+        attempt.outcome = AttemptOutcome.NO_ANSWER
+        attempt.reason = answer.reason[:300]
+    attempt.save()
+
+
+def _answers(attempts: Iterable[Attempt]) -> list[Answer]:
+    return [Answer(attempt.reply) for attempt in attempts if attempt.outcome == AttemptOutcome.ANSWERED]
+
+
+def _replay(
+    turn: Turn, setting: Setting, answers: Sequence[Answer], book: Book, last: NoAnswer | None = None
+) -> Verdict:
+    """`decide_turn` with what was answered; then `last`, or `Unanswered` when the engine wants to hear more."""
+    stored = turn.cycle.snapshot
+    if stored is None:
+        raise ValueError(f"{turn} has no snapshot")
+    waiting = iter(answers)
+
+    def decide(brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
+        answer = next(waiting, None) or last
+        if answer is None:
+            raise Unanswered(objections)
+        return answer
+
+    brief = Brief(turn.brief.content, turn.brief.sha256)
+    snapshot = snapshot_of(stored.content, stored.as_of, stored.sha256)
+    return decide_turn(brief, book, snapshot, setting.symbols, setting.rules, decide)
+
+
+def _decide(turn: Turn, verdict: Verdict, now: datetime) -> None:
+    """Write the verdict of a locked turn; a new token makes every open lease worthless."""
+    check_transition(TurnState(turn.state), TurnState.DECIDED)
+    turn.state = TurnState.DECIDED
+    turn.verdict = verdict.kind.value
+    turn.verdict_reason = verdict.reason[:300]
+    turn.decision = decision_content(verdict.decision) if verdict.decision else None
+    turn.violations = [asdict(violation) for violation in verdict.violations]
+    turn.unwrapped = list(verdict.unwrapped)
+    turn.decided_at = now
+    turn.token = turn.lease_until = None
+    turn.save()
+
+
+@transaction.atomic
+def end_asking(cycle_id: int, now: datetime, trade_as_of: Callable[[Rules, Cycle, datetime], datetime]) -> bool:
+    """At the deadline: whoever has no verdict gets the one their silence deserves, and trading begins."""
+    cycle = locked(cycle_id, CycleState.ASKING)
+    if cycle is None or now < cycle.deadline_at:
+        return False
+    setting = setting_of(cycle.season)
+    books = books_by_portfolio(setting.entries())
+    undecided = (
+        cycle.turns.select_for_update(of=("self",))
+        .filter(state=TurnState.ASKING)
+        .select_related("cycle__snapshot", "brief", "entry")
+        .prefetch_related("brief__attempts")
+    )
+    for turn in undecided.order_by("id"):
+        attempts = sorted(turn.brief.attempts.all(), key=lambda attempt: attempt.number)
+        verdict = _replay(
+            turn, setting, _answers(attempts), books[turn.entry.portfolio_id], NoAnswer(_why_silent(attempts))
+        )
+        _decide(turn, verdict, now)
+    cycle.trade_as_of = trade_as_of(setting.rules, cycle, now)
+    move(cycle, CycleState.TRADING)
+    return True
+
+
+def _why_silent(attempts: Sequence[Attempt]) -> str:
+    if not attempts:
+        return "never asked: nobody was running during the asking phase"
+    return attempts[-1].reason or NO_REPLY_IN_TIME

@@ -1,0 +1,199 @@
+"""Opening cycles, freezing their snapshot and briefs, and moving them from phase to phase.
+
+Every function may be called at any time, by any number of processes, any number of times: it looks at the row under
+its lock, does what is due, or nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from agents.core.brief import BoardLine, Place
+from agents.models import Brief
+from competition.core.engine import Seat, brief_turn
+from competition.core.play import neutral_id, no_snapshot, take_snapshot, unpriced
+from competition.core.rules import Rules
+from competition.core.schedule import (
+    asking_ends,
+    boundary,
+    effective,
+    last_due,
+    market_time,
+    too_late_to_open,
+)
+from competition.core.states import TERMINAL_CYCLES, CycleState, check_transition
+from competition.models import Cycle, Entry, Season, Standing, Turn
+from market.core.candles import Candles
+from market.core.snapshot import Snapshot
+from market.core.symbols import Symbol
+from market.queries import listed_symbols
+from market.services import store_snapshot
+from portfolio.core.book import Book
+from portfolio.queries import books_of
+
+MISSED_PER_LOOK_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every step of a cycle needs of its season."""
+
+    season: Season
+    rules: Rules
+    symbols: Mapping[str, Symbol]
+
+    def entries(self) -> list[Entry]:
+        """Everyone in the season, by number."""
+        return list(self.season.entries.select_related("agent", "portfolio").order_by("number"))
+
+
+def setting_of(season: Season) -> Setting:
+    """Load a season's rules and symbols once for a step."""
+    rules = season.rule_book
+    return Setting(season, rules, listed_symbols(rules.universe))
+
+
+def books_by_portfolio(entries: Sequence[Entry]) -> dict[int, Book]:
+    """The books of these entries, by portfolio id."""
+    return books_of([entry.portfolio_id for entry in entries])
+
+
+def seat_of(entry: Entry, number: int, rules: Rules) -> Seat:
+    """The entry's place in a cycle, as the engine knows it."""
+    return Seat(entry.portfolio.key, Place(number, rules.cycles, neutral_id(entry.number)))
+
+
+@transaction.atomic
+def open_due(season_id: int, now: datetime) -> list[Cycle]:
+    """Write the rows of cycles whose boundary has passed: missed beyond the late window, at most one opened.
+
+    A cycle opens only when all before it are terminal. Returns the rows written now.
+    """
+    season = Season.objects.select_for_update().get(id=season_id)
+    rules = season.rule_book
+    newest = season.cycles.order_by("-number").first()
+    if newest and newest.state not in TERMINAL_CYCLES:
+        return []
+    rows = []
+    first = newest.number + 1 if newest else 1
+    for number in range(first, min(last_due(rules, now), first + MISSED_PER_LOOK_MAX - 1) + 1):
+        rows.append(_due_cycle(season, rules, number, now))
+        if rows[-1].state not in TERMINAL_CYCLES:
+            break
+    return Cycle.objects.bulk_create(rows)
+
+
+def _due_cycle(season: Season, rules: Rules, number: int, now: datetime) -> Cycle:
+    due_at = boundary(rules, number)
+    if too_late_to_open(rules, number, now):
+        return Cycle(
+            season=season,
+            number=number,
+            state=CycleState.MISSED,
+            due_at=due_at,
+            opened_at=now,
+            is_late=True,
+            as_of=market_time(rules, due_at),
+            deadline_at=asking_ends(rules, due_at),
+            closed_at=now,
+            reason=f"nobody was running between {due_at:%Y-%m-%d %H:%M:%S} UTC and the end of the late window",
+        )
+    opened_at = effective(due_at, now, rules.on_time_s)
+    return Cycle(
+        season=season,
+        number=number,
+        state=CycleState.BRIEFING,
+        due_at=due_at,
+        opened_at=opened_at,
+        is_late=opened_at != due_at,
+        as_of=market_time(rules, opened_at),
+        deadline_at=asking_ends(rules, opened_at),
+    )
+
+
+def brief_cycle(cycle_id: int, now: datetime, candles: Candles) -> bool:
+    """Freeze the snapshot and write every entry's brief and turn. Reads the market outside the transaction.
+
+    Without a usable snapshot it returns False and is tried again, until the asking phase would have ended: then the
+    cycle is held for everybody and says why.
+    """
+    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+    if cycle.state != CycleState.BRIEFING:
+        return False
+    setting = setting_of(cycle.season)
+    snapshot = take_snapshot(candles, cycle.as_of, setting.symbols, setting.rules)
+    entries = setting.entries()
+    books = books_by_portfolio(entries)
+    missing = unpriced(snapshot, list(books.values()), setting.symbols)
+    if not snapshot.prices:
+        missing = dict(snapshot.missing)
+    if now >= cycle.deadline_at:
+        reason = no_snapshot(missing) if missing else "nobody was running while replies could be asked for"
+        return _hold_cycle(cycle.id, now, reason)
+    return False if missing else _write_briefs(cycle.id, setting, entries, snapshot, books, now)
+
+
+@transaction.atomic
+def _hold_cycle(cycle_id: int, now: datetime, reason: str) -> bool:
+    cycle = locked(cycle_id, CycleState.BRIEFING)
+    if cycle is None:
+        return False
+    cycle.closed_at = now
+    cycle.reason = reason[:500]
+    move(cycle, CycleState.HELD)
+    return True
+
+
+@transaction.atomic
+def _write_briefs(
+    cycle_id: int,
+    setting: Setting,
+    entries: Sequence[Entry],
+    snapshot: Snapshot,
+    books: Mapping[int, Book],
+    now: datetime,
+) -> bool:
+    cycle = locked(cycle_id, CycleState.BRIEFING)
+    if cycle is None:
+        return False
+    cycle.snapshot = store_snapshot(snapshot)
+    board = last_board(setting.season)
+    briefs = []
+    for entry in entries:
+        seat = seat_of(entry, cycle.number, setting.rules)
+        book = books[entry.portfolio_id]
+        brief = brief_turn(seat, book, snapshot, setting.symbols, board, setting.rules)
+        briefs.append(Brief(agent=entry.agent, sha256=brief.sha256, content=brief.content, created_at=now))
+    Brief.objects.bulk_create(briefs)
+    pairs = zip(entries, briefs, strict=True)
+    Turn.objects.bulk_create(Turn(cycle=cycle, entry=entry, brief=brief) for entry, brief in pairs)
+    move(cycle, CycleState.ASKING)
+    return True
+
+
+def last_board(season: Season) -> tuple[BoardLine, ...]:
+    """The last closed leaderboard as briefs show it, in board order; empty before the first."""
+    last = season.cycles.closed().order_by("-number").first()
+    if last is None:
+        return ()
+    rows = Standing.objects.filter(cycle=last).select_related("entry").order_by("position")
+    return tuple(BoardLine(neutral_id(row.entry.number), row.rank, row.net_return) for row in rows)
+
+
+def locked(cycle_id: int, state: CycleState) -> Cycle | None:
+    """The cycle under its row lock if it is (still) in `state`; needs a transaction."""
+    return (
+        Cycle.objects.select_for_update(of=("self",))
+        .select_related("season")
+        .filter(id=cycle_id, state=state.value)
+        .first()
+    )
+
+
+def move(cycle: Cycle, state: CycleState) -> None:
+    """Change a locked cycle's state along the declared transitions, and save it."""
+    check_transition(CycleState(cycle.state), state)
+    cycle.state = state
+    cycle.save()

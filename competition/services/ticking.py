@@ -1,0 +1,78 @@
+"""The tick: ask the database what is due and move it one step. Anyone may tick, at any time, any number of times.
+
+Messages are hints. A step that is dispatched twice, late or never changes nothing but latency, because every step
+looks at the row before it acts, and the next tick dispatches again whatever is still due.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db.models import Max
+
+from competition.core.states import CycleState, SeasonState
+from competition.models import Cycle, Heartbeat, Season
+from competition.services.asking import end_asking
+from competition.services.closing import close_cycle
+from competition.services.cycles import Setting, brief_cycle, open_due
+from competition.services.markets import candles_of
+from competition.services.seasons import close_season, is_over
+from competition.services.trading import freeze_trade_prices, planned_trade_time, trade_cycle
+from market.core.snapshot import Snapshot
+from portfolio.core.brokers import Broker, PaperBroker
+
+# (name of the step, cycle id): hands the step to whoever shall do it
+Dispatch = Callable[[str, int], None]
+ADVANCE, ASK = "advance", "ask"
+
+
+def tick(now: datetime, dispatch: Dispatch) -> int:
+    """Open what is due, and dispatch the next step of every cycle that is not terminal. Returns how many."""
+    for season in Season.objects.filter(state=SeasonState.OPEN).order_by("id"):
+        open_due(season.id, now)
+        if is_over(season, now):
+            close_season(season.id, now, "the calendar has ended")
+    unfinished = Cycle.objects.unfinished().order_by("season", "number")
+    due = list(unfinished.values_list("id", "state", "deadline_at"))
+    for cycle_id, state, deadline_at in due:
+        waiting_for_replies = state == CycleState.ASKING and now < deadline_at
+        dispatch(ASK if waiting_for_replies else ADVANCE, cycle_id)
+    return len(due)
+
+
+def advance(cycle_id: int, clock: Callable[[], datetime]) -> str:
+    """Take a cycle as far as it can go now without waiting for replies; returns the state it is left in."""
+    while True:
+        cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+        if not _step(cycle, clock):
+            return cycle.state
+
+
+def _step(cycle: Cycle, clock: Callable[[], datetime]) -> bool:
+    """One step out of the state the cycle is in; False when there is nothing to do yet."""
+    match CycleState(cycle.state):
+        case CycleState.BRIEFING:
+            return brief_cycle(cycle.id, clock(), candles_of(cycle.season.rule_book))
+        case CycleState.ASKING:
+            return end_asking(cycle.id, clock(), planned_trade_time)
+        case CycleState.TRADING:
+            if cycle.trade_snapshot_id is None:
+                return freeze_trade_prices(cycle.id, clock(), candles_of(cycle.season.rule_book))
+            return trade_cycle(cycle.id, clock, paper_broker)
+        case CycleState.CLOSING:
+            return close_cycle(cycle.id, clock())
+    return False
+
+
+def paper_broker(snapshot: Snapshot, setting: Setting) -> Broker:
+    """The broker of seasons whose fills are the reference prices."""
+    return PaperBroker(snapshot.prices, setting.symbols, setting.rules.costs, snapshot.as_of)
+
+
+def heartbeat(name: str, now: datetime) -> None:
+    """Note that a process of this name is alive."""
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": now})
+
+
+def newest_heartbeats() -> dict[str, datetime]:
+    """When each kind of process was last heard of, by name."""
+    return dict(Heartbeat.objects.values_list("name").annotate(at=Max("at")).order_by("name"))

@@ -1,0 +1,69 @@
+"""What must be there before the site starts: `python -m config.prepare demo`, or `... run` for production.
+
+One interpreter does all steps; each can be done again, so an interruption at any point costs nothing.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+
+def main(mode: str) -> None:
+    """Bring the database, and what else `mode` needs, up to date. Exits with one sentence when that fails."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # so that Ctrl-C leaves no traceback
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management.base import CommandError
+    from django.db.utils import OperationalError
+
+    try:
+        django.setup()
+        {"demo": _prepare_demo, "run": _prepare_run}[mode]()
+    except OperationalError as error:
+        sys.exit(f"The database cannot be reached: {str(error).strip()}\nCheck DATABASE_URL.")
+    except (CommandError, ImproperlyConfigured) as error:
+        sys.exit(str(error))
+
+
+def _prepare_demo() -> None:
+    from django.core.management import call_command
+
+    _migrate()
+    _ensure_admin(Path(os.environ["DATA"]))
+    _say("Loading the demo seasons")
+    call_command("load_demo")
+
+
+def _prepare_run() -> None:
+    from django.core.management import call_command
+
+    _migrate()
+    _say("Collecting the static files")
+    call_command("collectstatic", interactive=False, verbosity=0)
+
+
+def _migrate() -> None:
+    from django.core.management import call_command
+
+    _say("Migrating the database")
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def _ensure_admin(data: Path) -> None:
+    from django.contrib.auth import get_user_model
+
+    from config.engines import kept_secret
+
+    password = kept_secret(data, "admin_password", random_bytes=12)
+    users = get_user_model().objects
+    if not users.filter(username="admin").exists():
+        users.create_superuser("admin", password=password)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

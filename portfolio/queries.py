@@ -1,0 +1,45 @@
+"""Reads of the ledger. A balance is the fold of postings, computed where they are kept."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from portfolio.core.book import Account, Book, Journal, JournalKind, Posting
+from portfolio.models import Journal as JournalRow
+from portfolio.models import Posting as PostingRow
+
+
+def books_of(portfolio_ids: Sequence[int]) -> dict[int, Book]:
+    """The book of each portfolio, by id: one query for all."""
+    sums = (
+        PostingRow.objects.filter(portfolio__in=portfolio_ids, account=Account.ENTRY.value)
+        .values_list("portfolio_id", "asset")
+        .annotate(total=Sum("amount"))
+        .order_by("portfolio_id", "asset")
+    )
+    balances: dict[int, dict[str, Decimal]] = {portfolio_id: {} for portfolio_id in portfolio_ids}
+    for portfolio_id, asset, total in sums:
+        if total:
+            balances[portfolio_id][asset] = total
+    return {portfolio_id: Book(amounts) for portfolio_id, amounts in balances.items()}
+
+
+def book_of(portfolio_id: int) -> Book:
+    """What one portfolio holds."""
+    return books_of([portfolio_id])[portfolio_id]
+
+
+def journals_of(portfolio_id: int) -> list[Journal]:
+    """All journals of a portfolio in order, as the values the core works with."""
+    rows = JournalRow.objects.filter(portfolio=portfolio_id).order_by("sequence")
+    return list(_values(rows, PostingRow.objects.filter(portfolio=portfolio_id).order_by("journal", "position")))
+
+
+def _values(journals: Iterable[JournalRow], postings: Iterable[PostingRow]) -> Iterable[Journal]:
+    by_journal: defaultdict[int, list[Posting]] = defaultdict(list)
+    for posting in postings:
+        by_journal[posting.journal_id].append(Posting(Account(posting.account), posting.asset, posting.amount))
+    for row in journals:
+        yield Journal(row.key, JournalKind(row.kind), row.at, tuple(by_journal[row.id]), row.reason)

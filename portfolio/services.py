@@ -1,0 +1,147 @@
+"""Writes to the ledger. Everything is posted whole or not at all, once, and in the order of the hash chain."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from portfolio.core.book import GENESIS, BrokenLedger, Journal, checked, journal_hash
+from portfolio.core.brokers import Broker
+from portfolio.core.orders import FINAL_ORDER_STATES, Execution, Order, OrderState
+from portfolio.models import Fill as FillRow
+from portfolio.models import Journal as JournalRow
+from portfolio.models import Order as OrderRow
+from portfolio.models import Portfolio, Valuation
+from portfolio.models import Posting as PostingRow
+
+
+def post(portfolio: Portfolio, journals: Sequence[Journal]) -> None:
+    """Append journals to a portfolio's chain. Needs a transaction; holds the portfolio's lock until it ends.
+
+    Raises `BrokenLedger` for a journal that does not balance or would lose digits, `IntegrityError` for one whose
+    key is posted already.
+    """
+    Portfolio.objects.select_for_update().get(id=portfolio.id)
+    last = JournalRow.objects.filter(portfolio=portfolio).order_by("-sequence").first()
+    write_chain(portfolio, journals, last.sequence if last else 0, last.hash if last else GENESIS)
+
+
+def write_chain(portfolio: Portfolio, journals: Sequence[Journal], sequence: int, head: str) -> None:
+    """Write `journals` behind the chain's `head`, which is journal number `sequence`."""
+    rows = []
+    for number, journal in enumerate(journals, start=sequence + 1):
+        head = journal_hash(head, checked(journal))
+        rows.append(
+            JournalRow(
+                portfolio=portfolio,
+                sequence=number,
+                key=journal.key,
+                kind=journal.kind.value,
+                at=journal.at,
+                reason=journal.reason,
+                hash=head,
+            )
+        )
+    JournalRow.objects.bulk_create(rows)
+    PostingRow.objects.bulk_create(
+        PostingRow(
+            journal=row,
+            portfolio=portfolio,
+            position=position,
+            account=posting.account.value,
+            asset=posting.asset,
+            amount=posting.amount,
+        )
+        for row, journal in zip(rows, journals, strict=True)
+        for position, posting in enumerate(journal.postings)
+    )
+
+
+def value_at(portfolio: Portfolio, cycle_number: int, at: datetime, value: Decimal) -> None:
+    """Record what a portfolio was worth when a cycle was settled; cycle 0 is the start."""
+    Valuation.objects.create(portfolio=portfolio, cycle_number=cycle_number, at=at, value=value)
+
+
+class RecordingBroker:
+    """A broker that remembers: each order is on record before it is placed, and placed at most once.
+
+    An order that has ended is answered from the record, so a turn interrupted anywhere is finished by running it
+    again: it plans the same orders under the same ids and goes on behind the last one that ended.
+    """
+
+    def __init__(self, broker: Broker, portfolio: Portfolio, cycle_number: int) -> None:
+        self._broker = broker
+        self._portfolio = portfolio
+        self._cycle_number = cycle_number
+
+    @property
+    def venue(self) -> str:
+        return self._broker.venue
+
+    def place(self, order: Order) -> Execution:
+        """The recorded end of this order, or its end now; raises `OutcomeUnknown` as the inner broker does."""
+        row, _ = OrderRow.objects.get_or_create(
+            client_order_id=order.client_order_id,
+            defaults={
+                "portfolio": self._portfolio,
+                "cycle_number": self._cycle_number,
+                "symbol": order.symbol,
+                "side": order.side.value,
+                "quantity": order.quantity,
+                "reference_price": order.reference_price,
+            },
+        )
+        if row.value() != order:
+            raise BrokenLedger(f"order {order.client_order_id} is on record as {row}, and now planned as {order}")
+        if row.state in FINAL_ORDER_STATES:
+            return row.execution()
+        return record_execution(row.id, self._broker.place(order), self.venue)
+
+
+@transaction.atomic
+def record_execution(order_id: int, execution: Execution, venue: str) -> Execution:
+    """Add the end of an order to its row; when another process was first, that one's record counts."""
+    row = OrderRow.objects.select_for_update().get(id=order_id)
+    if row.state in FINAL_ORDER_STATES:
+        return row.execution()
+    FillRow.objects.bulk_create(fill_rows(row, execution, venue))
+    row.state = execution.state.value
+    row.reason = execution.reason
+    row.save(update_fields=["state", "reason"])
+    return execution
+
+
+def fill_rows(row: OrderRow, execution: Execution, venue: str) -> list[FillRow]:
+    """The fills of an execution as unsaved rows."""
+    return [
+        FillRow(
+            order=row,
+            venue=venue,
+            symbol=fill.symbol,
+            trade_id=fill.trade_id,
+            quantity=fill.quantity,
+            price=fill.price,
+            quote_amount=fill.quote_amount,
+            fee=fill.fee,
+            fee_asset=fill.fee_asset,
+            at=fill.at,
+        )
+        for fill in execution.fills
+    ]
+
+
+def order_row(portfolio: Portfolio, cycle_number: int, execution: Execution) -> OrderRow:
+    """An ended order as an unsaved row, for seasons that are written in one go."""
+    order = execution.order
+    return OrderRow(
+        portfolio=portfolio,
+        cycle_number=cycle_number,
+        client_order_id=order.client_order_id,
+        symbol=order.symbol,
+        side=order.side.value,
+        quantity=order.quantity,
+        reference_price=order.reference_price,
+        state=OrderState(execution.state).value,
+        reason=execution.reason,
+    )
