@@ -19,9 +19,9 @@ HOST = "127.0.0.1"
 LAST_LINES = 20
 # Web has four threads, and with each a connection to PostgreSQL.
 TABLE = {
-    "web": """{python} -m granian --interface wsgi --host {host} --port {port} --workers 1 --blocking-threads 4
+    "web": """{python} -W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi --host {host} --port {port} --workers 1 --blocking-threads 4
         --no-ws --log-level warning config.wsgi:application""",
-    "worker": """{python} -m celery --quiet --app config.celery worker --pool prefork --concurrency 2
+    "worker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker --pool prefork --concurrency 2
         --without-mingle --without-gossip --loglevel {level}""",
     "beat": """{python} -m celery --quiet --app config.celery beat --schedule {data}/beat-schedule --pidfile=
         --loglevel {level}""",

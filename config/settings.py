@@ -179,4 +179,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Celery tells of each message several times; what came of it is told by whoever did the work.
+    "loggers": {"celery": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"}},
 }

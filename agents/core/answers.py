@@ -1,10 +1,26 @@
-"""What comes back when an agent is asked: a reply, or none with the reason."""
+"""What an agent is asked, and what comes back: a reply, or none with the reason."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from agents.core.brief import Brief
 from portfolio.core.decisions import Violation
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One attempt as it is sent to a runner. `run_token` belongs to this attempt alone.
+
+    `objections` says what was wrong with the reply before; `seconds` is how long the reply may take.
+    """
+
+    run_token: str
+    model: str
+    parameters: Mapping[str, Any]
+    brief: Brief
+    objections: tuple[Violation, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,11 @@ def unpriced(snapshot: Snapshot, books: Sequence[Book], symbols: Mapping[str, Sy
     return {name: reason for name, reason in snapshot.missing.items() if symbols[name].base in held}
 
 
+def needed_but_missing(snapshot: Snapshot, books: Sequence[Book], symbols: Mapping[str, Symbol]) -> dict[str, str]:
+    """What keeps this snapshot from being used: a held symbol without a price, or no price at all."""
+    return unpriced(snapshot, books, symbols) or ({} if snapshot.prices else dict(snapshot.missing))
+
+
 def board_lines(board: Sequence[StandingRow], numbers: Mapping[str, int]) -> tuple[BoardLine, ...]:
     """The last closed board as briefs show it: neutral ids, ranks and returns."""
     return tuple(BoardLine(neutral_id(numbers[row.entry]), row.rank, row.net_return) for row in board)
@@ -156,9 +161,9 @@ def _play_cycle(table: _Table, number: int) -> PlayedCycle:
     snapshot = take_snapshot(table.candles, as_of, table.symbols, rules)
     trade_snapshot = take_snapshot(table.candles, trade_as_of, table.symbols, rules)
     books = [ledger.book for ledger in table.ledgers.values()]
-    if missing := unpriced(snapshot, books, table.symbols) or (snapshot.missing if not snapshot.prices else {}):
+    if missing := needed_but_missing(snapshot, books, table.symbols):
         return PlayedCycle(number, as_of, snapshot, trade_snapshot, {}, table.board, no_snapshot(missing))
-    tradable = not unpriced(trade_snapshot, books, table.symbols)
+    tradable = not needed_but_missing(trade_snapshot, books, table.symbols)
     turns = dict(_play_turns(table, number, snapshot, trade_snapshot if tradable else None))
     standings = rank([_result(slug, ledger) for slug, ledger in table.ledgers.items()], rules)
     return PlayedCycle(number, as_of, snapshot, trade_snapshot, turns, standings)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class SeasonState(StrEnum):
@@ -34,10 +35,12 @@ class TurnState(StrEnum):
 TERMINAL_CYCLES = frozenset({CycleState.CLOSED, CycleState.HELD, CycleState.MISSED})
 TERMINAL_TURNS = frozenset({TurnState.SETTLED, TurnState.QUARANTINED})
 
-TRANSITIONS: Mapping[StrEnum, frozenset[StrEnum]] = {
+SEASON_TRANSITIONS: Mapping[SeasonState, frozenset[SeasonState]] = {
     SeasonState.DRAFT: frozenset({SeasonState.OPEN}),
     SeasonState.OPEN: frozenset({SeasonState.CLOSED}),
     SeasonState.CLOSED: frozenset(),
+}
+CYCLE_TRANSITIONS: Mapping[CycleState, frozenset[CycleState]] = {
     CycleState.BRIEFING: frozenset({CycleState.ASKING, CycleState.HELD}),
     CycleState.ASKING: frozenset({CycleState.TRADING}),
     CycleState.TRADING: frozenset({CycleState.CLOSING}),
@@ -45,18 +48,26 @@ TRANSITIONS: Mapping[StrEnum, frozenset[StrEnum]] = {
     CycleState.CLOSED: frozenset(),
     CycleState.HELD: frozenset(),
     CycleState.MISSED: frozenset(),
+}
+TURN_TRANSITIONS: Mapping[TurnState, frozenset[TurnState]] = {
     TurnState.ASKING: frozenset({TurnState.DECIDED}),
     TurnState.DECIDED: frozenset({TurnState.SETTLED, TurnState.QUARANTINED}),
     TurnState.SETTLED: frozenset(),
     TurnState.QUARANTINED: frozenset(),
 }
+# By type, because members of different enumerations with the same text are equal to Python.
+TRANSITIONS: Mapping[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
+    SeasonState: SEASON_TRANSITIONS,
+    CycleState: CYCLE_TRANSITIONS,
+    TurnState: TURN_TRANSITIONS,
+}
 
 
 class UndeclaredTransition(ValueError):
-    """A change of state that `TRANSITIONS` does not list."""
+    """A change of state that the tables above do not list."""
 
 
 def check_transition(old: StrEnum, new: StrEnum) -> None:
     """Raise `UndeclaredTransition` unless `old` may become `new`."""
-    if new not in TRANSITIONS[old]:
+    if type(old) is not type(new) or new not in TRANSITIONS[type(old)][old]:
         raise UndeclaredTransition(f"{type(old).__name__}: {old} may not become {new}")

@@ -4,15 +4,15 @@ A reply counts when it comes under the lease the turn has now and before the dea
 evidence and changes nothing.
 """
 
+import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
 
-from agents.core.answers import Answer, NoAnswer, storable
+from agents.core.answers import Answer, NoAnswer, Question, storable
 from agents.core.brief import Brief
 from agents.models import Attempt, AttemptOutcome
 from competition.core.engine import decide_turn
@@ -22,24 +22,21 @@ from competition.models import Cycle, Turn
 from competition.services.cycles import Setting, books_by_portfolio, locked, move, setting_of
 from market.core.snapshot import snapshot_of
 from portfolio.core.book import Book
-from portfolio.core.decisions import Verdict, Violation, decision_content
+from portfolio.core.decisions import Verdict, VerdictKind, Violation, decision_content
 from portfolio.queries import books_of
+
+logger = logging.getLogger(__name__)
 
 NO_REPLY_IN_TIME = "no reply by the deadline"
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One attempt that has been leased and now has to be put to its agent; `seconds` is how long a reply may take."""
+class Lease:
+    """An attempt that has been written and now has to be put to its agent."""
 
     turn_id: int
     attempt_id: int
-    run_token: uuid.UUID
-    model: str
-    parameters: dict[str, Any]
-    brief: Brief
-    objections: tuple[Violation, ...]
-    seconds: float
+    question: Question
 
 
 class Unanswered(Exception):
@@ -50,19 +47,19 @@ class Unanswered(Exception):
         self.objections = tuple(objections)
 
 
-def lease_turns(cycle_id: int, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Question]:
+def lease_turns(cycle_id: int, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
     """Lease every turn of the cycle that nobody is asking now, and say what to ask. One transaction per turn."""
     cycle = Cycle.objects.select_related("season").get(id=cycle_id)
     if cycle.state != CycleState.ASKING or now >= cycle.deadline_at:
         return []
     free = cycle.turns.filter(state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id")
     setting = setting_of(cycle.season)
-    questions = (lease_turn(setting, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
-    return [question for question in questions if question]
+    leases = (lease_turn(setting, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
+    return [lease for lease in leases if lease]
 
 
 @transaction.atomic
-def lease_turn(setting: Setting, turn_id: int, now: datetime, token: uuid.UUID) -> Question | None:
+def lease_turn(setting: Setting, turn_id: int, now: datetime, token: uuid.UUID) -> Lease | None:
     """Take the lease of one turn and write its next attempt; None when another has it, or there is no attempt left."""
     turn = (
         Turn.objects.select_for_update(of=("self",), skip_locked=True)
@@ -89,13 +86,14 @@ def lease_turn(setting: Setting, turn_id: int, now: datetime, token: uuid.UUID) 
     )
     turn.token, turn.lease_until = token, lease_until
     turn.save(update_fields=["token", "lease_until"])
-    return _question(turn, attempt, objections, (lease_until - now).total_seconds())
+    return _lease(turn, attempt, objections, (lease_until - now).total_seconds())
 
 
-def _question(turn: Turn, attempt: Attempt, objections: tuple[Violation, ...], seconds: float) -> Question:
+def _lease(turn: Turn, attempt: Attempt, objections: tuple[Violation, ...], seconds: float) -> Lease:
     agent = turn.entry.agent
     brief = Brief(turn.brief.content, turn.brief.sha256)
-    return Question(turn.id, attempt.id, attempt.run_token, agent.model, agent.parameters, brief, objections, seconds)
+    token = str(attempt.run_token)
+    return Lease(turn.id, attempt.id, Question(token, agent.model, agent.parameters, brief, objections, seconds))
 
 
 def _objections(turn: Turn, setting: Setting, attempts: Iterable[Attempt]) -> tuple[Violation, ...] | None:
@@ -108,7 +106,7 @@ def _objections(turn: Turn, setting: Setting, attempts: Iterable[Attempt]) -> tu
 
 
 @transaction.atomic
-def accept(question: Question, answer: Answer | NoAnswer, now: datetime) -> bool:
+def accept(lease: Lease, answer: Answer | NoAnswer, now: datetime) -> bool:
     """Store what came back, verbatim, and the verdict if it now stands. True when one more answer should be asked for.
 
     An answer under a lease that has moved on, or after the deadline, is stored as late and changes nothing.
@@ -116,9 +114,9 @@ def accept(question: Question, answer: Answer | NoAnswer, now: datetime) -> bool
     turn = (
         Turn.objects.select_for_update(of=("self",))
         .select_related("cycle__season", "cycle__snapshot", "brief", "entry__agent", "entry__portfolio")
-        .get(id=question.turn_id)
+        .get(id=lease.turn_id)
     )
-    attempt = Attempt.objects.select_for_update().get(id=question.attempt_id)
+    attempt = Attempt.objects.select_for_update().get(id=lease.attempt_id)
     if attempt.outcome != AttemptOutcome.PENDING:
         return False
     counts = turn.state == TurnState.ASKING and turn.token == attempt.run_token and now < turn.cycle.deadline_at
@@ -202,13 +200,20 @@ def end_asking(cycle_id: int, now: datetime, trade_as_of: Callable[[Rules, Cycle
     )
     for turn in undecided.order_by("id"):
         attempts = sorted(turn.brief.attempts.all(), key=lambda attempt: attempt.number)
-        verdict = _replay(
-            turn, setting, _answers(attempts), books[turn.entry.portfolio_id], NoAnswer(_why_silent(attempts))
-        )
-        _decide(turn, verdict, now)
+        book = books[turn.entry.portfolio_id]
+        _decide(turn, _last_verdict(turn, setting, attempts, book), now)
     cycle.trade_as_of = trade_as_of(setting.rules, cycle, now)
     move(cycle, CycleState.TRADING)
     return True
+
+
+def _last_verdict(turn: Turn, setting: Setting, attempts: Sequence[Attempt], book: Book) -> Verdict:
+    """The verdict at the deadline. Whatever goes wrong in judging one turn must not hold up the others."""
+    try:
+        return _replay(turn, setting, _answers(attempts), book, NoAnswer(_why_silent(attempts)))
+    except Exception as error:
+        logger.exception("%s could not be judged", turn)
+        return Verdict(VerdictKind.REJECTED, reason=f"the reply could not be judged: {type(error).__name__}")
 
 
 def _why_silent(attempts: Sequence[Attempt]) -> str:

@@ -13,7 +13,7 @@ from django.db import transaction
 from agents.core.brief import BoardLine, Place
 from agents.models import Brief
 from competition.core.engine import Seat, brief_turn
-from competition.core.play import neutral_id, no_snapshot, take_snapshot, unpriced
+from competition.core.play import needed_but_missing, neutral_id, no_snapshot, take_snapshot
 from competition.core.rules import Rules
 from competition.core.schedule import (
     asking_ends,
@@ -116,32 +116,37 @@ def _due_cycle(season: Season, rules: Rules, number: int, now: datetime) -> Cycl
 def brief_cycle(cycle_id: int, now: datetime, candles: Candles) -> bool:
     """Freeze the snapshot and write every entry's brief and turn. Reads the market outside the transaction.
 
-    Without a usable snapshot it returns False and is tried again, until the asking phase would have ended: then the
-    cycle is held for everybody and says why.
+    Without a usable snapshot it says so on the cycle, returns False, and is tried again until the asking phase would
+    have ended: then the cycle is held for everybody. That needs nothing but the row, so the cycle always ends.
     """
     cycle = Cycle.objects.select_related("season").get(id=cycle_id)
     if cycle.state != CycleState.BRIEFING:
         return False
-    setting = setting_of(cycle.season)
-    snapshot = take_snapshot(candles, cycle.as_of, setting.symbols, setting.rules)
-    entries = setting.entries()
-    books = books_by_portfolio(entries)
-    missing = unpriced(snapshot, list(books.values()), setting.symbols)
-    if not snapshot.prices:
-        missing = dict(snapshot.missing)
     if now >= cycle.deadline_at:
-        reason = no_snapshot(missing) if missing else "nobody was running while replies could be asked for"
-        return _hold_cycle(cycle.id, now, reason)
-    return False if missing else _write_briefs(cycle.id, setting, entries, snapshot, books, now)
+        return _hold_cycle(cycle.id, now)
+    setting = setting_of(cycle.season)
+    entries = setting.entries()
+    snapshot = take_snapshot(candles, cycle.as_of, setting.symbols, setting.rules)
+    books = books_by_portfolio(entries)
+    missing = needed_but_missing(snapshot, list(books.values()), setting.symbols)
+    if missing:
+        say_why_waiting(cycle, no_snapshot(missing))
+        return False
+    return _write_briefs(cycle.id, setting, entries, snapshot, books, now)
+
+
+def say_why_waiting(cycle: Cycle, reason: str) -> None:
+    """Note on a cycle why it does not go on, unless it has gone on meanwhile."""
+    Cycle.objects.filter(id=cycle.id, state=cycle.state).update(reason=reason[:500])
 
 
 @transaction.atomic
-def _hold_cycle(cycle_id: int, now: datetime, reason: str) -> bool:
+def _hold_cycle(cycle_id: int, now: datetime) -> bool:
     cycle = locked(cycle_id, CycleState.BRIEFING)
     if cycle is None:
         return False
     cycle.closed_at = now
-    cycle.reason = reason[:500]
+    cycle.reason = cycle.reason or "nobody was running while replies could be asked for"
     move(cycle, CycleState.HELD)
     return True
 
@@ -159,6 +164,7 @@ def _write_briefs(
     if cycle is None:
         return False
     cycle.snapshot = store_snapshot(snapshot)
+    cycle.reason = ""
     board = last_board(setting.season)
     briefs = []
     for entry in entries:

@@ -4,10 +4,12 @@ Messages are hints. A step that is dispatched twice, late or never changes nothi
 looks at the row before it acts, and the next tick dispatches again whatever is still due.
 """
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 
 from django.db.models import Max
+from django.db.utils import InterfaceError, OperationalError
 
 from competition.core.states import CycleState, SeasonState
 from competition.models import Cycle, Heartbeat, Season
@@ -20,6 +22,8 @@ from competition.services.trading import freeze_trade_prices, planned_trade_time
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker, PaperBroker
 
+logger = logging.getLogger(__name__)
+
 # (name of the step, cycle id): hands the step to whoever shall do it
 Dispatch = Callable[[str, int], None]
 ADVANCE, ASK = "advance", "ask"
@@ -28,9 +32,14 @@ ADVANCE, ASK = "advance", "ask"
 def tick(now: datetime, dispatch: Dispatch) -> int:
     """Open what is due, and dispatch the next step of every cycle that is not terminal. Returns how many."""
     for season in Season.objects.filter(state=SeasonState.OPEN).order_by("id"):
-        open_due(season.id, now)
-        if is_over(season, now):
-            close_season(season.id, now, "the calendar has ended")
+        try:
+            open_due(season.id, now)
+            if is_over(season, now):
+                close_season(season.id, now, "the calendar has ended")
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: no season can be looked at
+        except Exception:
+            logger.exception("season %s could not be looked at; the others go on", season.slug)
     unfinished = Cycle.objects.unfinished().order_by("season", "number")
     due = list(unfinished.values_list("id", "state", "deadline_at"))
     for cycle_id, state, deadline_at in due:

@@ -12,14 +12,23 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.utils import InterfaceError, OperationalError
 
 from competition.core.engine import Overdrawn, TurnRecord, trade_turn
-from competition.core.play import take_snapshot, unpriced
+from competition.core.play import needed_but_missing, no_snapshot, take_snapshot
 from competition.core.rules import Rules
 from competition.core.schedule import effective, market_time, trading_ends
 from competition.core.states import CycleState, TurnState, check_transition
 from competition.models import Cycle, Turn
-from competition.services.cycles import Setting, books_by_portfolio, locked, move, seat_of, setting_of
+from competition.services.cycles import (
+    Setting,
+    books_by_portfolio,
+    locked,
+    move,
+    say_why_waiting,
+    seat_of,
+    setting_of,
+)
 from market.core.candles import Candles
 from market.core.canonical import plain
 from market.core.snapshot import Snapshot, snapshot_of
@@ -53,13 +62,13 @@ def freeze_trade_prices(cycle_id: int, now: datetime, candles: Candles) -> bool:
     if cycle.state != CycleState.TRADING or cycle.trade_snapshot_id or cycle.trade_as_of is None:
         return False
     setting = setting_of(cycle.season)
+    if now > trading_ends(setting.rules, cycle.deadline_at):
+        return _void_trading(cycle.id, now)
     snapshot = take_snapshot(candles, cycle.trade_as_of, setting.symbols, setting.rules)
     books = list(books_by_portfolio(setting.entries()).values())
-    missing = unpriced(snapshot, books, setting.symbols) or (snapshot.missing if not snapshot.prices else {})
-    if now > trading_ends(setting.rules, cycle.deadline_at):
-        return _void_trading(cycle.id, now, "the trade window passed while nobody was running")
+    missing = needed_but_missing(snapshot, books, setting.symbols)
     if missing:
-        logger.warning("%s waits for trade prices: %s", cycle, missing)
+        say_why_waiting(cycle, no_snapshot(missing))
         return False
     return _store_trade_snapshot(cycle.id, snapshot)
 
@@ -70,16 +79,18 @@ def _store_trade_snapshot(cycle_id: int, snapshot: Snapshot) -> bool:
     if cycle is None or cycle.trade_snapshot_id:
         return False
     cycle.trade_snapshot = store_snapshot(snapshot)
+    cycle.reason = ""
     cycle.save()
     return True
 
 
 @transaction.atomic
-def _void_trading(cycle_id: int, now: datetime, reason: str) -> bool:
+def _void_trading(cycle_id: int, now: datetime) -> bool:
     """Settle every turn without orders and without a valuation: there was no price to trade or value at."""
     cycle = locked(cycle_id, CycleState.TRADING)
     if cycle is None or cycle.trade_snapshot_id:
         return False
+    reason = cycle.reason or "nobody was running during the trade window"
     cycle.turns.filter(state=TurnState.DECIDED).update(
         state=TurnState.SETTLED,
         trade_reason=f"not traded: {reason}",
@@ -87,7 +98,7 @@ def _void_trading(cycle_id: int, now: datetime, reason: str) -> bool:
         token=None,
         lease_until=None,
     )
-    cycle.reason = f"no trades: {reason}"
+    cycle.reason = f"no trades: {reason}"[:500]
     move(cycle, CycleState.CLOSING)
     return True
 
@@ -103,8 +114,13 @@ def trade_cycle(cycle_id: int, clock: Callable[[], datetime], broker_for: Broker
     broker = broker_for(snapshot, setting)
     open_turns = cycle.turns.filter(state=TurnState.DECIDED).order_by("entry__number")
     for turn_id in open_turns.values_list("id", flat=True):
-        _trade(turn_id, cycle, setting, snapshot, broker, clock)
-    return _end_trading(cycle.id)
+        try:
+            _trade(turn_id, cycle, setting, snapshot, broker, clock)
+        except (OperationalError, InterfaceError):
+            raise  # the database is away: nothing else can be done either
+        except Exception:
+            logger.exception("turn %s could not be carried out; it is tried again until the trade window ends", turn_id)
+    return _end_trading(cycle.id, clock())
 
 
 def _trade(
@@ -208,11 +224,21 @@ def quarantine(turn_id: int, token: uuid.UUID, reason: str, now: datetime) -> bo
 
 
 @transaction.atomic
-def _end_trading(cycle_id: int) -> bool:
+def _end_trading(cycle_id: int, now: datetime) -> bool:
+    """Go on when all turns are terminal; after the trade window those that are not are set aside, so that it ends."""
     cycle = locked(cycle_id, CycleState.TRADING)
     if cycle is None or cycle.trade_snapshot_id is None:
         return False
-    if cycle.turns.filter(state=TurnState.DECIDED).exists():
+    unsettled = cycle.turns.filter(state=TurnState.DECIDED)
+    if now > trading_ends(cycle.season.rule_book, cycle.deadline_at):
+        unsettled.exclude(lease_until__gt=now).update(
+            state=TurnState.QUARANTINED,
+            trade_reason="could not be settled before the trade window ended",
+            settled_at=now,
+            token=None,
+            lease_until=None,
+        )
+    if unsettled.exists():
         return False
     move(cycle, CycleState.CLOSING)
     return True

@@ -1,0 +1,44 @@
+# Each target says in its comment what it does; `make` lists them.
+export DATA ?= .data
+export PORT ?= 8000
+export PYTHON
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo run test check lock bench clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## .venv with everything the requirements lock (PYTHON=... names an interpreter)
+	@bin/setup dev
+
+demo: ## The whole product with a finished and a running season (PORT=8000, DATA=.data)
+	@bin/setup
+	@.venv/bin/python -m config.demo demo
+
+run: ## The site as in production: DATABASE_URL, REDIS_URL and SECRET_KEY from the environment (PORT=8000)
+	@bin/setup
+	@.venv/bin/python -m config.demo run
+
+test: ## All tests on a real PostgreSQL and Redis (ARGS="-k name")
+	@bin/setup dev
+	@.venv/bin/python -m pytest -n 2 $(ARGS)
+
+check: ## Format, lint, types, templates, image, composition, migrations
+	@bin/setup dev
+	@bin/check
+
+bench: ## All benchmarks
+	@bin/setup dev
+	@bin/bench
+
+bench-%: ## One benchmark: make bench-engine runs bench/engine.py
+	@bin/setup dev
+	@bin/bench $*
+
+lock: ## New lock files from the .in files (needs uv)
+	@bin/lock
+
+clean: ## Removes .venv, caches and what tests left; not the demo's data
+	@bin/clean

@@ -1,0 +1,90 @@
+"""The second ticker: does the same as beat and the workers, with nothing but the database. Redis may be gone."""
+
+import logging
+import signal
+import threading
+from argparse import ArgumentParser
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import connections
+from django.db.utils import InterfaceError, OperationalError
+from django.utils import timezone
+
+from agents.runner_client import runner_at
+from competition.services import asking_round, ticking
+
+logger = logging.getLogger(__name__)
+THREADS = 4
+
+
+class Command(BaseCommand):
+    help = "Ticks forever, and takes every step itself; stop it with SIGTERM or Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--every", type=float, default=settings.TICK_EVERY_S, metavar="SECONDS")
+        parser.add_argument("--name", default="second ticker", help="under which it shows on the status page")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="step") as pool:
+            steps = Steps(pool)
+            while not stop.is_set():
+                outlive_database_outage(partial(look, options["name"], steps.dispatch))
+                stop.wait(options["every"])
+
+
+class Steps:
+    """Runs dispatched steps on threads, each step of a cycle at most once at a time in this process."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        self._pool = pool
+        self._lock = threading.Lock()
+        self._running: set[tuple[str, int]] = set()
+
+    def dispatch(self, step: str, cycle_id: int) -> None:
+        with self._lock:
+            if (step, cycle_id) in self._running:
+                return
+            self._running.add((step, cycle_id))
+        self._pool.submit(self._run, step, cycle_id)
+
+    def _run(self, step: str, cycle_id: int) -> None:
+        try:
+            outlive_database_outage(partial(take_step, step, cycle_id))
+        except Exception:
+            logger.exception("step %s of cycle %s failed; the next tick tries again", step, cycle_id)
+        finally:
+            connections.close_all()
+            with self._lock:
+                self._running.discard((step, cycle_id))
+
+
+def look(name: str, dispatch: ticking.Dispatch) -> None:
+    """One tick with its heartbeat."""
+    now = timezone.now()
+    ticking.heartbeat(name, now)
+    ticking.tick(now, dispatch)
+
+
+def take_step(step: str, cycle_id: int) -> None:
+    """Take a step here and now."""
+    if step == ticking.ASK:
+        asking_round.ask_cycle(cycle_id, timezone.now, partial(runner_at, settings.RUNNER_URL))
+    else:
+        ticking.advance(cycle_id, timezone.now)
+
+
+def outlive_database_outage(work: Callable[[], None]) -> None:
+    """Run `work`; a database that is away is waited out, since the next tick finds everything where it was."""
+    try:
+        work()
+    except (OperationalError, InterfaceError) as outage:
+        logger.warning("the database is away, trying again at the next tick: %s", str(outage).strip())
+        connections.close_all()

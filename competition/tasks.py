@@ -1,0 +1,36 @@
+"""Celery's doors. Each task says what may be due; the database says whether it is."""
+
+from functools import partial
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+from django.utils import timezone
+
+from agents.runner_client import runner_at
+from competition.services import asking_round, ticking
+
+
+@shared_task(name="competition.tasks.tick")
+def tick(**kwargs: Any) -> None:
+    now = timezone.now()
+    ticking.heartbeat("beat and worker", now)
+    ticking.tick(now, send)
+
+
+@shared_task(name="competition.tasks.advance")
+def advance(cycle_id: int, **kwargs: Any) -> None:
+    ticking.advance(cycle_id, timezone.now)
+
+
+@shared_task(name="competition.tasks.ask")
+def ask(cycle_id: int, **kwargs: Any) -> None:
+    asking_round.ask_cycle(cycle_id, timezone.now, partial(runner_at, settings.RUNNER_URL))
+
+
+STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}
+
+
+def send(step: str, cycle_id: int) -> None:
+    """Dispatch a step as a message; one that waited for longer than five ticks is stale and dropped."""
+    STEPS[step].apply_async(kwargs={"cycle_id": cycle_id}, expires=max(settings.TICK_EVERY_S * 5, 10))
