@@ -11,6 +11,9 @@ from market.core.canonical import plain
 from market.core.symbols import Symbol
 
 
+BOUND = Decimal(10) ** 19  # also keeps NaN out: PostgreSQL sorts it above every number
+
+
 class ListedSymbol(models.Model):
     """A spot pair with the exchange's filters as they stood on `filters_as_of`."""
 
@@ -58,7 +61,7 @@ class Candle(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(low__gt=0), name="candle_price_positive"),
+            models.CheckConstraint(condition=Q(low__gt=0, high__lt=BOUND), name="candle_price_positive"),
             models.CheckConstraint(
                 condition=Q(high__gte=F("low"))
                 & Q(high__gte=F("open"))
@@ -67,7 +70,7 @@ class Candle(models.Model):
                 & Q(low__lte=F("close")),
                 name="candle_high_is_highest_low_is_lowest",
             ),
-            models.CheckConstraint(condition=Q(volume__gte=0), name="candle_volume_not_negative"),
+            models.CheckConstraint(condition=Q(volume__gte=0, volume__lt=BOUND), name="candle_volume_not_negative"),
         ]
 
     def __str__(self) -> str:

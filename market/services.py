@@ -76,26 +76,23 @@ def read_candle_files(
     All that is wrong with any of the files is in one `CandleFilesError`.
     """
     problems: list[str] = []
-    parts: list[tuple[str, Series]] = []
-    for path in paths:
-        try:
-            series = parse_klines(path.name, _content(path), as_of, symbol=symbol, timeframe=timeframe)
-            parts.append((path.name, series))
-        except KlineFileError as error:
-            problems.append(str(error))
-        except OSError as error:
-            problems.append(f"{path} cannot be read: {error.strerror or error}.")
-    checked: list[CheckedCandles] = []
-    for group in _by_market(parts):
-        try:
-            checked.append(_checked(group, accept_gaps))
-        except (KlineFileError, UnexplainedGapsError) as error:
-            problems.append(str(error))
-        except UnknownSymbol as error:
-            problems.append(f"{error} A symbol can be added in the admin, under listed symbols.")
+    parts = [part for path in paths if (part := _part(path, as_of, symbol, timeframe, problems))]
+    checked = [found for group in _by_market(parts) if (found := _checked(group, accept_gaps, problems))]
     if problems:
         raise CandleFilesError(problems)
     return checked
+
+
+def _part(
+    path: Path, as_of: datetime, symbol: str | None, timeframe: str | None, problems: list[str]
+) -> tuple[str, Series] | None:
+    try:
+        return path.name, parse_klines(path.name, _content(path), as_of, symbol=symbol, timeframe=timeframe)
+    except KlineFileError as error:
+        problems.append(str(error))
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror or error}.")
+    return None
 
 
 def _content(path: Path) -> bytes:
@@ -116,14 +113,20 @@ def _by_market(parts: Iterable[tuple[str, Series]]) -> Iterator[list[tuple[str, 
         yield list(group)
 
 
-def _checked(parts: Sequence[tuple[str, Series]], accept_gaps: bool) -> CheckedCandles:
-    series = joined(parts)
-    listed_symbols([series.symbol])
-    gaps = gaps_in(series)
-    unexplained = tuple(gap for gap in gaps if not is_known_outage(gap))
-    if unexplained and not accept_gaps:
-        raise UnexplainedGapsError(series, unexplained)
-    return CheckedCandles(series, tuple(gap for gap in gaps if is_known_outage(gap)), unexplained)
+def _checked(parts: Sequence[tuple[str, Series]], accept_gaps: bool, problems: list[str]) -> CheckedCandles | None:
+    try:
+        series = joined(parts)
+        listed_symbols([series.symbol])
+        gaps = gaps_in(series)
+        unexplained = tuple(gap for gap in gaps if not is_known_outage(gap))
+        if unexplained and not accept_gaps:
+            raise UnexplainedGapsError(series, unexplained)
+        return CheckedCandles(series, tuple(gap for gap in gaps if is_known_outage(gap)), unexplained)
+    except (KlineFileError, UnexplainedGapsError) as error:
+        problems.append(str(error))
+    except UnknownSymbol as error:
+        problems.append(f"{error} A symbol can be added in the admin, under listed symbols.")
+    return None
 
 
 def store_candles(all_series: Iterable[Series]) -> list[StoreCounts]:

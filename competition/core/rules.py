@@ -41,7 +41,7 @@ class Rules(BaseModel):
     timeframe: Literal["1h"] = "1h"
     market_starts_at: AwareDatetime
     market_cycle_s: Seconds = WEEK_S
-    price_max_age_market_s: Seconds = 6 * 3600
+    price_max_age_market_s: int = Field(default=6 * 3600, gt=0, le=86_400)
 
     # the calendar
     starts_at: AwareDatetime

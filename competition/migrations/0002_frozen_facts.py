@@ -50,13 +50,19 @@ CREATE TRIGGER standing_append_only BEFORE UPDATE OR DELETE ON competition_stand
 CREATE TRIGGER standing_no_truncate BEFORE TRUNCATE ON competition_standing
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER cycle_kept BEFORE DELETE ON competition_cycle FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER cycle_no_truncate BEFORE TRUNCATE ON competition_cycle
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER turn_kept BEFORE DELETE ON competition_turn FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER turn_no_truncate BEFORE TRUNCATE ON competition_turn
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 """
 
 BACKWARDS = """
 DROP TRIGGER standing_append_only ON competition_standing;
 DROP TRIGGER standing_no_truncate ON competition_standing;
 DROP TRIGGER cycle_kept ON competition_cycle;
+DROP TRIGGER cycle_no_truncate ON competition_cycle;
+DROP TRIGGER turn_no_truncate ON competition_turn;
 DROP TRIGGER turn_kept ON competition_turn;
 DROP FUNCTION season_rules_are_frozen, terminal_rows_are_frozen, verdict_is_final CASCADE;
 """

@@ -8,7 +8,9 @@ from typing import Any
 
 
 def plain(number: Decimal) -> str:
-    """`Decimal` as text without exponent or trailing zeros: `1E+3` is `1000`, `0.500` is `0.5`, `-0` is `0`."""
+    """`Decimal` as text without exponent or trailing zeros: `1E+3` is `1000`, `0.500` is `0.5`, `-0` is `0`; NaN raises."""
+    if not number.is_finite():
+        raise ValueError(f"{number} has no canonical text")
     text = format(number, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")

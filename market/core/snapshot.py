@@ -40,8 +40,10 @@ def build_snapshot(
     """Freeze the market at `as_of` from candles closed at or before it.
 
     A symbol whose newest closed candle is older than `max_age` has no price: it is listed under `missing`, never
-    priced at zero or at a stale figure.
+    priced at zero or at a stale figure. `max_age` is a day at most, since every row tells the last day's range.
     """
+    if max_age > timedelta(days=1):
+        raise ValueError(f"a price {max_age} old would say nothing of the last day")
     at_ms = to_ms(as_of)
     rows: dict[str, Any] = {}
     missing: dict[str, str] = {}

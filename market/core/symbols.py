@@ -5,7 +5,7 @@ A filter is a dated fact. The defaults below are those Binance published on 2024
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 
 QUOTE_ASSET = "USDT"
 FILTERS_AS_OF = "2024-09-08"
@@ -31,7 +31,7 @@ class Symbol:
 
 def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:
     """`quantity` toward zero to a multiple of `step`; the only place where a quantity is rounded."""
-    return (quantity / step).to_integral_value(rounding=ROUND_DOWN) * step
+    return quantity - quantity % step  # exact: a division would round beyond 28 digits
 
 
 def _pair(base: str, step: str, max_quantity: str, tick: str) -> Symbol:

@@ -1,6 +1,6 @@
 """Candles and snapshots in the database: stored once, corrected when they differ, left alone when they do not."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -220,23 +220,13 @@ def at_once[T](work: Callable[[], T], threads: int) -> list[T]:
         return list(pool.map(run, range(threads)))
 
 
-@pytest.fixture
-def _committed_rows_removed(db: None) -> Iterator[None]:
-    def remove() -> None:
-        StoredSnapshot.objects.all().delete()
-        Candle.objects.all().delete()
-
-    yield
-    at_once(remove, 1)
-
-
-@pytest.mark.usefixtures("_committed_rows_removed")
+@pytest.mark.usefixtures("own_database")
 def test_snapshots_stored_at_the_same_moment_become_one_row() -> None:
     rows = at_once(lambda: store_snapshot(snapshot()).pk, 8)
     assert len(set(rows)) == StoredSnapshot.objects.count() == 1
 
 
-@pytest.mark.usefixtures("_committed_rows_removed")
+@pytest.mark.usefixtures("own_database")
 def test_imports_of_the_same_candles_at_the_same_moment_store_each_once() -> None:
     series = [hourly(symbol, [str(n) for n in range(1, 500)]) for symbol in ("BTCUSDT", "ETHUSDT")]
     counts = [count for counts in at_once(lambda: store_candles(series), 4) for count in counts]

@@ -1,0 +1,107 @@
+"""What stands around every page: which season it is about, the others, and what is simulated.
+
+A season, entry or cycle that does not exist is said to be missing, with links to what there is; no page ever shows
+another one in its place.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.http import Http404
+from django.urls import reverse
+
+from agents.models import SIMULATED_PREFIX
+from competition.core.states import SeasonState
+from competition.models import Entry, Season
+from competition.pages.figures import Moment
+
+SWITCH_LENGTH = 8
+
+_SIMULATED = {
+    (True, True): "The market is made up, and the entries marked “simulated” are scripts, not models.",
+    (True, False): "The market is made up. No price here was ever paid.",
+    (False, True): "The entries marked “simulated” are scripts, not models.",
+    (False, False): "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    href: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonHead:
+    """The season a page is about. `simulated` says what of it is not real; empty when all is."""
+
+    slug: str
+    name: str
+    is_open: bool
+    weeks: int
+    simulated: str
+    rules_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """`seasons` are the newest ones, for the switch."""
+
+    seasons: tuple[Link, ...] = ()
+    season: SeasonHead | None = None
+    as_of: Moment | None = None
+
+
+class NotThere(Http404):
+    """Something named in the address does not exist. `links` lead to what does."""
+
+    def __init__(self, message: str, links: Sequence[Link] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.links = tuple(links)
+
+
+def current_season() -> Season | None:
+    """The newest open season, else the newest closed one; None before the first has opened."""
+    is_open = ExpressionWrapper(Q(state=SeasonState.OPEN.value), output_field=BooleanField())
+    return _public().order_by(is_open.desc(), "-id").first()
+
+
+def season_named(slug: str) -> Season:
+    """The season of this slug; raises `NotThere` for an unknown one and for a draft."""
+    season = _public().filter(slug=slug).first()
+    if season is None:
+        raise NotThere("There is no season of this name.", season_links())
+    return season
+
+
+def frame_of(season: Season, as_of: Moment | None = None) -> Frame:
+    """The frame of a page about one season, which must come from `current_season` or `season_named`."""
+    return Frame(season_links(), head_of(season), as_of)
+
+
+def head_of(season: Season) -> SeasonHead:
+    """The season as the frame names it."""
+    synthetic = season.rule_book.market_source == "synthetic"
+    has_offline: bool = season.has_offline  # type: ignore[attr-defined]  # annotated by `_public`
+    return SeasonHead(
+        slug=season.slug,
+        name=season.name,
+        is_open=season.state == SeasonState.OPEN,
+        weeks=season.rule_book.cycles,
+        simulated=_SIMULATED[synthetic, has_offline],
+        rules_sha256=season.rules_sha256,
+    )
+
+
+def season_links() -> tuple[Link, ...]:
+    """Links to the newest seasons, newest first."""
+    newest = Season.objects.exclude(state=SeasonState.DRAFT.value).order_by("-id")
+    rows = newest.values_list("slug", "name")[:SWITCH_LENGTH]
+    return tuple(Link(reverse("season", args=[slug]), name) for slug, name in rows)
+
+
+def _public() -> QuerySet[Season]:
+    offline = Entry.objects.filter(season=OuterRef("pk"), agent__model__startswith=SIMULATED_PREFIX)
+    return Season.objects.exclude(state=SeasonState.DRAFT.value).annotate(has_offline=Exists(offline))

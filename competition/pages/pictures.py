@@ -1,0 +1,81 @@
+"""Geometry of the small drawings in tables and of the chart before its script runs. Coordinates are SVG text."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from competition.pages.figures import percent
+
+SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+BAR_WIDTH = 100
+STILL_WIDTH, STILL_HEIGHT = 1000, 320
+HUES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One part of an allocation bar: `hue` numbers its colour, 0 is cash."""
+
+    name: str
+    share: str
+    x: str
+    width: str
+    hue: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A polyline, and the height of the line it started from."""
+
+    points: str
+    start_y: str
+
+
+def polyline(values: Sequence[Decimal | None], width: int, height: int, low: Decimal, high: Decimal) -> str:
+    """Points of a curve between `low` (bottom) and `high` (top), gaps left out."""
+    step = Decimal(width) / max(1, len(values) - 1)
+    return " ".join(
+        f"{_short(step * index)},{_short(_y(value, height, low, high))}"
+        for index, value in enumerate(values)
+        if value is not None
+    )
+
+
+def spark(values: Sequence[Decimal | None]) -> Spark | None:
+    """The curve of one entry for a table cell; None while there is nothing to draw."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return None
+    low, high = min(known), max(known)
+    points = polyline(values, SPARK_WIDTH, SPARK_HEIGHT, low, high)
+    return Spark(points, _short(_y(known[0], SPARK_HEIGHT, low, high)))
+
+
+def segments(weights: Mapping[str, Decimal], hues: Mapping[str, int], cash: str) -> tuple[Segment, ...]:
+    """An allocation as parts of a bar, in the order of `hues`, what is left over being cash."""
+    parts = [(name, weights[name], hues[name]) for name in hues if weights.get(name)]
+    rest = 1 - sum((share for _, share, _ in parts), Decimal(0))
+    if rest > Decimal("0.0005"):
+        parts.append((cash, rest, 0))
+    drawn = []
+    x = Decimal(0)
+    for name, share, hue in parts:
+        drawn.append(Segment(name, percent(share), _short(x), _short(share * BAR_WIDTH), hue))
+        x += share * BAR_WIDTH
+    return tuple(drawn)
+
+
+def hues_of(names: Sequence[str]) -> dict[str, int]:
+    """A colour number from 1 to `HUES` for each name, in order, over and over."""
+    return {name: index % HUES + 1 for index, name in enumerate(names)}
+
+
+def _y(value: Decimal, height: int, low: Decimal, high: Decimal) -> Decimal:
+    """A hair of room above and below keeps the stroke inside; a flat curve runs through the middle."""
+    room = Decimal(height) - 2
+    share = (value - low) / (high - low) if high > low else Decimal("0.5")
+    return 1 + room * (1 - share)
+
+
+def _short(number: Decimal) -> str:
+    return f"{number:.1f}".removesuffix(".0")

@@ -1,0 +1,94 @@
+"""A stage for live seasons: virtual time, a hand-written runner at the edge, and the real services in between."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from agents.core.answers import Answer, NoAnswer, Question
+from agents.core.deciders import decider
+from agents.core.roster import Profile, house
+from agents.runner_client import Ask
+from competition.core.rules import Rules
+from competition.core.schedule import boundary
+from competition.models import Cycle, Season
+from competition.services import asking_round, ticking
+from competition.services.seasons import draft_season, open_season
+
+START = datetime(2024, 1, 1, tzinfo=UTC)
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT")
+SEED = 3
+
+
+def weekly_rules(**changes: object) -> Rules:
+    """Four synthetic weeks at the pace of the wall clock."""
+    given: dict[str, object] = {
+        "universe": SYMBOLS,
+        "market_source": "synthetic",
+        "market_seed": SEED,
+        "market_starts_at": START,
+        "starts_at": START,
+        "cycles": 4,
+    }
+    return Rules.model_validate({**given, **changes})
+
+
+async def in_process(question: Question) -> Answer | NoAnswer:
+    """What the runner would say, without a network in between; who is late never answers."""
+    return decider(question.model, question.parameters)(question.brief, question.objections)
+
+
+@dataclass
+class Stage:
+    """A season on stage. `ask` may be replaced by a test that wants other replies; `refused` names dispatches dropped."""
+
+    season: Season
+    now: datetime
+    ask: Callable[[Question], Awaitable[Answer | NoAnswer]] = in_process
+    dispatched: list[str] = field(default_factory=list)
+
+    @classmethod
+    def set(
+        cls, rules: Rules | None = None, profiles: tuple[Profile, ...] = house(SEED), slug: str = "stage"
+    ) -> "Stage":
+        rules = rules or weekly_rules()
+        season = draft_season(slug, "On stage", rules, profiles)
+        return cls(open_season(season.id, rules.starts_at), rules.starts_at)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    @asynccontextmanager
+    async def runner(self) -> AsyncIterator[Ask]:
+        yield self.ask
+
+    def dispatch(self, step: str, cycle_id: int) -> None:
+        """Take the step at once, in this process."""
+        self.dispatched.append(step)
+        if step == ticking.ASK:
+            asking_round.ask_cycle(cycle_id, self.clock, self.runner)
+        else:
+            ticking.advance(cycle_id, self.clock)
+
+    def tick(self, at: datetime | None = None) -> None:
+        self.now = at or self.now
+        ticking.tick(self.now, self.dispatch)
+
+    def play_cycle(self, number: int) -> Cycle:
+        """Tick through one cycle as beat would: at the boundary, while asking, at the deadline."""
+        due = boundary(self.season.rule_book, number)
+        for at in (due + timedelta(seconds=1), due + timedelta(seconds=60), self.deadline(number)):
+            self.tick(at)
+        return self.cycle(number)
+
+    def play_season(self) -> None:
+        for number in range(1, self.season.rule_book.cycles + 1):
+            self.play_cycle(number)
+        self.tick(boundary(self.season.rule_book, self.season.rule_book.cycles) + timedelta(hours=2))
+
+    def deadline(self, number: int) -> datetime:
+        rules = self.season.rule_book
+        return boundary(rules, number) + timedelta(seconds=rules.ask_s)
+
+    def cycle(self, number: int) -> Cycle:
+        return self.season.cycles.get(number=number)
