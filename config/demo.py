@@ -5,7 +5,6 @@ mark in their environment and ended, and engines that live are used on.
 """
 
 import http.client
-import multiprocessing
 import os
 import signal
 import socket
@@ -35,24 +34,19 @@ class StartError(Exception):
 
 def main(mode: str) -> None:
     """Start the site: `demo` with engines and seasons of its own, `run` with what the environment names."""
-    multiprocessing.set_start_method("fork")  # honcho forks, and must not import this module again for it
     signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
     try:
         sys.exit({"demo": _demo, "run": _run}[mode]())
     except (StartError, ImproperlyConfigured) as error:
         sys.exit(str(error))
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(0)  # as after Ctrl-C later on: it is how one stops it
 
 
 def _demo() -> int:
     from config import engines
 
     data = engines.data_folder(os.environ.get("DATA"))
-    if os.environ.get(MARK) != str(data):
-        # The same again with the mark, so that our forks carry it as well.
-        arguments = [sys.executable, "-m", "config.demo", "demo"]
-        os.execve(sys.executable, arguments, {**os.environ, MARK: str(data)})  # noqa: S606
     port = _port(os.environ)
     with _only_demo_in(data, f"http://{HOST}:{port}/"):
         _end_left_overs(data)
@@ -82,6 +76,7 @@ def _demo_with_engines(data: Path, port: int) -> int:
         "DATABASE_URL": found.database_url,
         "REDIS_URL": found.redis_url,
         "DATA": str(data),
+        MARK: str(data),
     }
     environ.setdefault("SECRET_KEY", engines.kept_secret(data, "secret_key"))
     environ.setdefault("TICK_EVERY_S", TICK_EVERY_S)
@@ -109,13 +104,13 @@ def _serve(environ: Mapping[str, str], port: int, data: Path, greeting: str, loo
     stopping = threading.Event()
     watch = threading.Thread(target=_watch, args=(stopping, port, greeting, look, trouble))
     _say("Starting web, worker, beat, ticker and runner")
+    watch.start()
     try:
-        death = run(site(environ, port=port, data=data), on_started=watch.start)
+        death = run(site(environ, port=port, data=data))
     finally:
         _ignore_signals()
         stopping.set()
-        if watch.is_alive():
-            watch.join()
+        watch.join()
     if trouble:
         raise StartError(trouble[0])
     if death is not None:

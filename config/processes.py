@@ -1,30 +1,37 @@
 """The processes of the site, and how they run together: one that ends by itself, or Ctrl-C, ends them all."""
 
 import os
-import re
 import shlex
+import signal
 import socket
 import sys
-from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 
-from honcho.manager import SYSTEM_PRINTER_NAME, Manager
+from honcho.colour import get_colours
 from honcho.printer import Printer
+from honcho.process import Process
 
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 LAST_LINES = 20
+END_WITHIN_S = 5.0
 # Web has four threads, and with each a connection to PostgreSQL.
 TABLE = {
-    "web": """{python} -W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi --host {host} --port {port} --workers 1 --blocking-threads 4
-        --no-ws --log-level warning config.wsgi:application""",
-    "worker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker --pool prefork --concurrency 2
-        --without-mingle --without-gossip --loglevel {level}""",
-    "beat": """{python} -m celery --quiet --app config.celery beat --schedule {data}/beat-schedule --pidfile=
-        --loglevel {level}""",
+    "web": """{python} -W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi
+        --host {host} --port {port} --workers 1 --blocking-threads 4 --no-ws --log-level warning
+        config.wsgi:application""",
+    "worker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
+        --pool prefork --concurrency 2 --without-mingle --without-gossip --loglevel {level}""",
+    "beat": """{python} -m celery --quiet --app config.celery beat
+        --schedule {data}/beat-schedule --pidfile= --loglevel {level}""",
     "ticker": "{python} manage.py ticker",
     "runner": """{python} -m granian --interface asgi --host {host} --port {runner_port} --workers 1
         --no-ws --log-level warning agents.runner:application""",
@@ -77,59 +84,88 @@ def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
     ]
 
 
-def run(commands: list[Command], *, on_started: Callable[[], None]) -> Death | None:
-    """Run `commands` until one ends by itself, which is returned, or a signal ends all: then None."""
-    reporter = _Reporter(on_started)
-    manager = _Manager(printer=reporter)
-    reporter.manager = manager
-    for command in commands:
-        line = f"exec {shlex.join(command.argv)}"
-        manager.add_process(command.name, line, env=dict(command.environ), cwd=str(ROOT))
-    manager.loop()
-    return reporter.death
+def run(commands: list[Command]) -> Death | None:
+    """Run `commands` until one ends by itself, which is returned, or SIGINT or SIGTERM ends all: then None."""
+    return _Crew(commands).work()
 
 
-class _Manager(Manager):  # type: ignore[misc]
-    def terminate(self) -> None:
-        # It cannot end a process whose pid it has not learnt yet; the reporter calls again then.
-        if self._all_started():
-            super().terminate()
+class _Crew:
+    """The running processes. honcho starts and reads each in a thread; here it is decided when all must end."""
 
+    def __init__(self, commands: list[Command]) -> None:
+        self.events: SimpleQueue[Any] = SimpleQueue()  # of honcho's messages, and None for a signal
+        self.printer = Printer(sys.stdout, width=max(len(command.name) for command in commands))
+        self.last_lines: dict[str, deque[str]] = {}
+        self.members: dict[str, Process] = {}  # those that have not ended
+        self.first_dead: tuple[str, int] | None = None
+        self.kill_at: float | None = None  # set once they have been asked to end
+        for command, colour in zip(commands, get_colours(), strict=False):
+            line, environ = f"exec {shlex.join(command.argv)}", dict(command.environ)
+            self.members[command.name] = Process(line, command.name, colour, env=environ, cwd=str(ROOT))
+            self.last_lines[command.name] = deque(maxlen=LAST_LINES)
 
-class _Reporter(Printer):  # type: ignore[misc]
-    """Prints the lines of the processes; of honcho's own words it prints none and keeps what they tell."""
+    def work(self) -> Death | None:
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signum, lambda *_: self.events.put(None))
+        for member in self.members.values():
+            threading.Thread(target=member.run, args=(self.events,), daemon=True).start()
+        while self.members:
+            with suppress(Empty):
+                self._take(self.events.get(timeout=0.2))
+            self._look()
+        if self.first_dead is None:
+            return None
+        name, code = self.first_dead
+        return Death(name, code, tuple(self.last_lines[name]))
 
-    def __init__(self, on_started: Callable[[], None]) -> None:
-        super().__init__(sys.stdout)
-        self.manager: _Manager
-        self.death: Death | None = None
-        self._on_started: Callable[[], None] | None = on_started
-        self._stopping = False
-        self._last_lines: defaultdict[str, deque[str]] = defaultdict(lambda: deque(maxlen=LAST_LINES))
+    def _take(self, message: Any) -> None:
+        if message is None:
+            self._end_all(print_it=True)
+        elif message.type == "line":
+            self._print(message)
+        elif message.type == "start" and self.kill_at is not None:
+            _signal_group(message.data["pid"], signal.SIGTERM)
+        elif message.type == "stop":
+            del self.members[message.name]
+            self._mourn(message.name, message.data["returncode"])
 
-    def write(self, message: Any) -> None:
-        if message.name == SYSTEM_PRINTER_NAME:
-            self._note(message.data.strip())
+    def _look(self) -> None:
+        """Notice a dead process whose own children still hold its output open, and one that will not end."""
+        for name, member in self.members.items():
+            code = member._child and member._child.poll()
+            if code is not None:
+                self._mourn(name, code)
+        if self.kill_at is not None and time.monotonic() > self.kill_at:
+            self._signal_all(signal.SIGKILL)
+
+    def _mourn(self, name: str, code: int) -> None:
+        if self.kill_at is None:
+            self.first_dead = (name, code)
+        self._end_all()
+
+    def _end_all(self, *, print_it: bool = False) -> None:
+        if self.kill_at is not None:
             return
-        text = message.data.decode("utf-8", "replace").rstrip()
-        self._last_lines[message.name].append(text)
-        if text and not self._stopping:
-            super().write(message)
+        self.kill_at = time.monotonic() + END_WITHIN_S
+        if print_it:
+            print("\nStopping everything", flush=True)  # noqa: T201
+        self._signal_all(signal.SIGTERM)
 
-    def _note(self, text: str) -> None:
-        if self._on_started is not None:  # by now all are forked, so that threads may be started
-            started, self._on_started = self._on_started, None
-            started()
-        stopped = re.fullmatch(r"(\S+) stopped \(rc=(-?\d+)\)", text)
-        if stopped and not self._stopping:
-            name, code = stopped[1], int(stopped[2])
-            self.death = Death(name, code, tuple(self._last_lines[name]))
-        if text.endswith(" received") and not self._stopping:
-            os.write(1, b"\nStopping everything.\n")  # not print: a signal handler must not enter a stream twice
-        if stopped or text.endswith(" received"):
-            self._stopping = True
-        if self.manager.returncode is not None:
-            self.manager.terminate()
+    def _signal_all(self, signum: signal.Signals) -> None:
+        for member in self.members.values():
+            if member._child is not None:
+                _signal_group(member._child.pid, signum)
+
+    def _print(self, message: Any) -> None:
+        text = message.data.decode("utf-8", "replace").rstrip()
+        self.last_lines[message.name].append(text)
+        if text and self.kill_at is None:
+            self.printer.write(message)
+
+
+def _signal_group(pid: int, signum: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it was quicker
+        os.killpg(pid, signum)
 
 
 def _runner_environ(environ: Mapping[str, str]) -> dict[str, str]:

@@ -73,9 +73,8 @@ def moment(at: datetime) -> Moment:
 def duration(length: timedelta) -> str:
     """A length of time, rounded, in the largest unit of which it has two: 3 days, 90 minutes, 1 second."""
     seconds = max(0, round(length.total_seconds()))
-    for size, one, many in _UNITS:
-        if seconds >= 2 * size or seconds == size:
-            break
+    fitting = (unit for unit in _UNITS if seconds >= 2 * unit[0] or seconds == unit[0])
+    size, one, many = next(fitting, _UNITS[-1])
     count = round(seconds / size)
     return f"{count:,} {one if count == 1 else many}"
 

@@ -114,12 +114,7 @@ def trade_cycle(cycle_id: int, clock: Callable[[], datetime], broker_for: Broker
     broker = broker_for(snapshot, setting)
     open_turns = cycle.turns.filter(state=TurnState.DECIDED).order_by("entry__number")
     for turn_id in open_turns.values_list("id", flat=True):
-        try:
-            _trade(turn_id, cycle, setting, snapshot, broker, clock)
-        except (OperationalError, InterfaceError):
-            raise  # the database is away: nothing else can be done either
-        except Exception:
-            logger.exception("turn %s could not be carried out; it is tried again until the trade window ends", turn_id)
+        _trade(turn_id, cycle, setting, snapshot, broker, clock)
     return _end_trading(cycle.id, clock())
 
 
@@ -153,9 +148,20 @@ def _trade(
         settle(turn.id, token, cycle.number, snapshot.as_of, record, clock())
     except OutcomeUnknown as unknown:
         logger.warning("%s waits for the outcome of an order: %s", turn, unknown)
+        _let_go(turn.id, token)
     except (BrokenLedger, MissingPrice, Overdrawn) as mismatch:
         logger.exception("%s is quarantined", turn)
         quarantine(turn.id, token, str(mismatch), clock())
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: the lease runs out by itself
+    except Exception:
+        logger.exception("%s could not be carried out; it is tried again until the trade window ends", turn)
+        _let_go(turn.id, token)
+
+
+def _let_go(turn_id: int, token: uuid.UUID) -> None:
+    """Give a lease back, so that the next tick can try again."""
+    Turn.objects.filter(id=turn_id, token=token).update(token=None, lease_until=None)
 
 
 @transaction.atomic

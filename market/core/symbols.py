@@ -31,7 +31,8 @@ class Symbol:
 
 def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:
     """`quantity` toward zero to a multiple of `step`; the only place where a quantity is rounded."""
-    return quantity - quantity % step  # exact: a division would round beyond 28 digits
+    whole = quantity - quantity % step  # exact, where a division would round beyond 28 digits
+    return whole.quantize(step)
 
 
 def _pair(base: str, step: str, max_quantity: str, tick: str) -> Symbol:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 
 from market.core.canonical import canonical_json, sha256_of
@@ -16,6 +16,8 @@ from market.core.symbols import Symbol
 from portfolio.core.orders import Fill, Side
 
 AMOUNT_SCALE = 18  # decimal places the database keeps; more would be rounded silently
+_ATOM = Decimal(1).scaleb(-AMOUNT_SCALE)
+_EXACT = Context(prec=100)  # wide enough that a remainder is never rounded
 GENESIS = "0" * 64  # the hash before the first journal
 
 
@@ -128,8 +130,7 @@ def checked(journal: Journal) -> Journal:
     for posting in journal.postings:
         if not posting.amount.is_finite():
             raise BrokenLedger(f"journal {journal.key}: {posting.amount} {posting.asset} is not an amount")
-        exponent = posting.amount.as_tuple().exponent
-        if isinstance(exponent, int) and exponent < -AMOUNT_SCALE:
+        if _EXACT.remainder(posting.amount, _ATOM) != 0:
             raise BrokenLedger(f"journal {journal.key}: {posting.amount} has more than {AMOUNT_SCALE} decimals")
         sums[posting.asset] += posting.amount
     for asset, total in sums.items():

@@ -40,7 +40,7 @@ async def in_process(question: Question) -> Answer | NoAnswer:
 
 @dataclass
 class Stage:
-    """A season on stage. `ask` may be replaced by a test that wants other replies; `refused` names dispatches dropped."""
+    """A season on stage. `ask` may be replaced by a test that wants other replies."""
 
     season: Season
     now: datetime
@@ -63,7 +63,9 @@ class Stage:
         yield self.ask
 
     def dispatch(self, step: str, cycle_id: int) -> None:
-        """Take the step at once, in this process."""
+        """Take the step at once, in this process; other seasons are left to their own stages."""
+        if not self.season.cycles.filter(id=cycle_id).exists():
+            return
         self.dispatched.append(step)
         if step == ticking.ASK:
             asking_round.ask_cycle(cycle_id, self.clock, self.runner)

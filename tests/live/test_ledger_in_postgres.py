@@ -74,8 +74,9 @@ def journal(client: psycopg.Connection, postings: list[tuple[str, str, str]]) ->
     assert portfolio is not None
     row = client.execute(
         "INSERT INTO portfolio_journal (portfolio_id, sequence, key, kind, at, reason, hash) "
-        "VALUES (%s, 99, 'by hand', 'correction', now(), 'by hand', repeat('0', 64)) RETURNING id",
-        [portfolio.id],
+        "SELECT %(id)s, max(sequence) + 1, max(sequence) || ' by hand', 'correction', now(), '', repeat('0', 64) "
+        "FROM portfolio_journal WHERE portfolio_id = %(id)s RETURNING id",
+        {"id": portfolio.id},
     ).fetchone()
     assert row is not None
     for position, (account, asset, amount) in enumerate(postings):

@@ -1,0 +1,157 @@
+"""The page of one entry: who it is, how it stands, what it holds, and everything it decided and traded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.urls import reverse
+
+from competition.core.ranking import StandingRow
+from competition.core.rules import Rules
+from competition.models import Entry, Season, Standing
+from competition.pages.board import standing_row
+from competition.pages.curves import Chart, chart_of, read_curves
+from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
+from competition.pages.frame import Link, NotThere
+from competition.pages.history import Decisions, Trades, decisions_of, trades_of
+from competition.pages.holdings import CASH, Holding, PricedBook, books_now
+from competition.pages.names import EntryName, habit, name_of
+from competition.pages.pictures import Segment, hues_of, segments
+from competition.pages.progress import Progress
+from competition.pages.text import line
+
+LINKS_MAX = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the entry is. `habit` says what a scripted one does; `parameters` are its settings as name and value."""
+
+    name: EntryName
+    model: str
+    version: int
+    number: int
+    portfolio_key: str
+    habit: str
+    parameters: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """A figure of this entry beside the benchmark's; `theirs` is empty when there is none to compare with."""
+
+    label: str
+    ours: Figure
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    identity: Identity
+    rank: str
+    unranked: str
+    benchmark: EntryName | None
+    figures: tuple[KeyFigure, ...]
+    chart: Chart
+    holdings: tuple[Holding, ...]
+    bar: tuple[Segment, ...]
+    decisions: Decisions
+    trades: Trades
+    quote: str
+
+
+def entry_named(season: Season, slug: str) -> Entry:
+    """The entry of this slug; raises `NotThere` with links to the season's others."""
+    entry = season.entries.select_related("agent", "portfolio").filter(slug=slug).first()
+    if entry is None:
+        others = season.entries.select_related("agent").order_by("number")[:LINKS_MAX]
+        links = [Link(reverse("entry", args=[season.slug, other.slug]), line(other.agent.name)) for other in others]
+        raise NotThere(f"Nobody of this name takes part in {season.name}.", links)
+    return entry
+
+
+def entry_page(
+    season: Season, entry: Entry, progress: Progress, *, decisions_page: int, trades_page: int
+) -> EntryPage:
+    """Everything about one entry: eight queries."""
+    rules = season.rule_book
+    benchmark = season.entries.select_related("agent").filter(slug=rules.benchmark).first()
+    pair = [entry] if benchmark is None or benchmark == entry else [entry, benchmark]
+    standings = _standings(pair, progress)
+    book = books_now([entry], rules, progress.priced)[entry.slug]
+    ours = standings.get(entry.slug)
+    return EntryPage(
+        identity=_identity(entry),
+        rank=NOTHING if ours is None or ours.rank is None else str(ours.rank),
+        unranked=ours.unranked if ours else "no week has closed",
+        benchmark=name_of(benchmark) if benchmark and benchmark != entry else None,
+        figures=_figures(ours, standings.get(rules.benchmark) if len(pair) > 1 else None, rules),
+        chart=_chart(pair, rules, progress),
+        holdings=book.lines(),
+        bar=_bar(book, rules),
+        decisions=decisions_of(entry, decisions_page),
+        trades=trades_of(entry.portfolio, trades_page),
+        quote=rules.quote,
+    )
+
+
+def _identity(entry: Entry) -> Identity:
+    agent = entry.agent
+    parameters = tuple((line(str(key)), line(str(value))) for key, value in sorted(agent.parameters.items()))
+    return Identity(
+        name=name_of(entry),
+        model=line(agent.model),
+        version=agent.version,
+        number=entry.number,
+        portfolio_key=entry.portfolio.key,
+        habit=habit(agent),
+        parameters=parameters,
+    )
+
+
+def _standings(pair: Sequence[Entry], progress: Progress) -> dict[str, StandingRow]:
+    slugs = {entry.id: entry.slug for entry in pair}
+    rows = Standing.objects.filter(cycle=progress.closed, entry__in=pair) if progress.closed else ()
+    return {slugs[row.entry_id]: standing_row(row, slugs[row.entry_id]) for row in rows}
+
+
+def _figures(ours: StandingRow | None, theirs: StandingRow | None, rules: Rules) -> tuple[KeyFigure, ...]:
+    if ours is None:
+        return (KeyFigure("Start capital", Figure(f"{money(rules.capital)} {rules.quote}"), ""),)
+    own, other = _column(ours, rules), _column(theirs, rules) if theirs else {}
+    return tuple(KeyFigure(label, figure, other[label].text if other else "") for label, figure in own.items())
+
+
+def _column(row: StandingRow, rules: Rules) -> dict[str, Figure]:
+    return {
+        "Value": Figure(f"{money(row.value)} {rules.quote}"),
+        "Net return": signed_percent(row.net_return, 2),
+        "Against benchmark": Figure(NOTHING) if row.excess_return is None else _in_points(row),
+        "Deepest fall": Figure(percent(row.max_drawdown, 2)),
+        "Turnover": Figure(f"{money(row.turnover)} × value"),
+        "Trading fees": Figure(f"{money(row.fees)} {rules.quote}"),
+        "AI cost": Figure(f"{money(row.ai_cost)} USD"),
+        "Valid decisions": Figure(f"{row.valid} of {row.due} weeks, {percent(row.coverage, 0)}"),
+    }
+
+
+def _in_points(row: StandingRow) -> Figure:
+    figure = points(row.excess_return, 2) if row.excess_return is not None else Figure(NOTHING)
+    return Figure(f"{figure.text} points", figure.sign)
+
+
+def _chart(pair: Sequence[Entry], rules: Rules, progress: Progress) -> Chart:
+    curves = read_curves([entry.portfolio_id for entry in pair], progress.week, rules.capital)
+    names = {entry.portfolio_id: name_of(entry) for entry in pair}
+    shown = [f"{name.name} stands at {_last(curves.values[key])}" for key, name in names.items()]
+    message = f"{' and '.join(shown)}, where the start is 100."
+    return chart_of("Equity against the benchmark", message, names, rules.benchmark, curves)
+
+
+def _last(values: Sequence[object]) -> str:
+    known = [value for value in values if value is not None]
+    return str(known[-1]) if known else "100"
+
+
+def _bar(book: PricedBook, rules: Rules) -> tuple[Segment, ...]:
+    hues = hues_of([symbol.removesuffix(rules.quote) for symbol in rules.universe])
+    return segments(book.weights(), hues, CASH)

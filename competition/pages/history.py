@@ -1,0 +1,121 @@
+"""What one entry decided and traded, newest first, a page at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from competition.core.states import TurnState
+from competition.models import Entry, Turn
+from competition.pages.figures import NOTHING, Moment, basis_points, moment, money, price, quantity
+from competition.pages.frame import NotThere
+from competition.pages.latest import traded_in_cycles
+from competition.pages.words import Deed, deed_of, weights_text
+from portfolio.core.orders import Side
+from portfolio.models import Fill, Portfolio
+
+PAGE_LENGTH = 50
+PAGES_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionLine:
+    """One turn of the timeline."""
+
+    cycle: int
+    at: Moment
+    deed: Deed
+    weights: str
+    traded: str
+    fees: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradeLine:
+    """One fill; `slippage` is how much worse than the reference its price was."""
+
+    cycle: int
+    at: Moment
+    side: str
+    symbol: str
+    quantity: str
+    price: str
+    slippage: str
+    amount: str
+    fee: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decisions:
+    """`newer` and `older` are the numbers of the neighbouring pages, None at the ends."""
+
+    lines: tuple[DecisionLine, ...]
+    newer: int | None
+    older: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trades:
+    lines: tuple[TradeLine, ...]
+    newer: int | None
+    older: int | None
+
+
+def page_number(text: str) -> int:
+    """The page an address asks for, 1 when it asks for none; raises `NotThere` for anything but a page number."""
+    if not text:
+        return 1
+    if not text.isascii() or not text.isdecimal() or len(text) > 7 or not 1 <= int(text) <= PAGES_MAX:
+        raise NotThere("There is no such page. Pages are numbered from 1, the newest first.")
+    return int(text)
+
+
+def decisions_of(entry: Entry, page: int) -> Decisions:
+    """A page of turns, newest first: two queries."""
+    turns = Turn.objects.filter(entry=entry).select_related("cycle").order_by("-cycle__number")
+    rows = list(turns[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
+    shown = rows[:PAGE_LENGTH]
+    traded = traded_in_cycles(entry.portfolio_id, [turn.cycle.number for turn in shown])
+    quote = entry.portfolio.quote
+    lines = (_decision(turn, deed_of(turn, traded.get(turn.cycle.number, {}), quote), quote) for turn in shown)
+    return Decisions(tuple(lines), *_neighbours(page, rows))
+
+
+def trades_of(portfolio: Portfolio, page: int) -> Trades:
+    """A page of fills, newest first: one query."""
+    fills = Fill.objects.filter(order__portfolio=portfolio).select_related("order").order_by("-at", "-id")
+    rows = list(fills[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
+    return Trades(tuple(_trade(fill) for fill in rows[:PAGE_LENGTH]), *_neighbours(page, rows))
+
+
+def _neighbours(page: int, rows: Sequence[object]) -> tuple[int | None, int | None]:
+    if page > 1 and not rows:
+        raise NotThere("There is nothing on this page; it lies beyond the oldest.")
+    return (page - 1 if page > 1 else None), (page + 1 if len(rows) > PAGE_LENGTH else None)
+
+
+def _decision(turn: Turn, deed: Deed, quote: str) -> DecisionLine:
+    settled = turn.state == TurnState.SETTLED
+    return DecisionLine(
+        cycle=turn.cycle.number,
+        at=moment(turn.cycle.deadline_at),
+        deed=deed,
+        weights=weights_text(turn, quote),
+        traded=money(turn.traded) if settled else NOTHING,
+        fees=money(turn.fees) if settled else NOTHING,
+        value=money(turn.value_after) if turn.value_after is not None else NOTHING,
+    )
+
+
+def _trade(fill: Fill) -> TradeLine:
+    order = fill.order
+    return TradeLine(
+        cycle=order.cycle_number,
+        at=moment(fill.at),
+        side=order.side,
+        symbol=fill.symbol,
+        quantity=quantity(fill.quantity),
+        price=price(fill.price),
+        slippage=basis_points(fill.price, order.reference_price, buying=order.side == Side.BUY),
+        amount=money(fill.quote_amount),
+        fee=f"{quantity(fill.fee)} {fill.fee_asset}",
+    )

@@ -1,0 +1,69 @@
+"""Who leads, in a sentence, and how little that means, in another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from competition.core.ranking import StandingRow
+from competition.core.rules import Rules
+from competition.pages.figures import listed, ordinal, points, signed_percent
+from competition.pages.names import EntryName
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    headline: str
+    meaning: str
+
+
+def lead_of(
+    board: Sequence[StandingRow],
+    names: Mapping[str, EntryName],
+    rules: Rules,
+    week: int,
+    by_lot: Sequence[str],
+) -> Lead:
+    """`board` is in order of rank after `week` weeks; `by_lot` are the slugs of entries that draw their weights."""
+    ranked = [row for row in board if row.rank is not None]
+    if not ranked:
+        return Lead("Nobody leads yet", _nobody(rules, week))
+    leaders = [row for row in ranked if row.rank == 1]
+    who = listed([names[row.entry].name for row in leaders])
+    verb = "lead" if len(leaders) > 1 else "leads"
+    headline = f"{who} {verb} after {_weeks(week)} with {signed_percent(leaders[0].net_return).text}"
+    sentences = [_against_benchmark(leaders, names, rules), _little(week), _luck(ranked, names, by_lot)]
+    return Lead(headline, " ".join(filter(None, sentences)))
+
+
+def _nobody(rules: Rules, week: int) -> str:
+    if not week:
+        return "No week has closed. Everyone starts with the same capital."
+    if week < rules.ranked_after_cycles:
+        return f"Ranks begin after week {rules.ranked_after_cycles}. Until then the order means nothing at all."
+    return "Nobody has decided validly often enough to be ranked."
+
+
+def _against_benchmark(leaders: Sequence[StandingRow], names: Mapping[str, EntryName], rules: Rules) -> str:
+    excess = leaders[0].excess_return
+    if excess is None or rules.benchmark not in names:
+        return ""
+    benchmark = names[rules.benchmark].name
+    if any(row.entry == rules.benchmark for row in leaders):
+        return f"That is the benchmark itself, {benchmark}: nobody has beaten it."
+    figure = points(abs(excess)).text.lstrip("+")
+    idle = " without a single trade" if all(row.turnover == 0 for row in leaders) else ""
+    return f"That is {figure} points {'above' if excess >= 0 else 'below'} the benchmark, {benchmark}{idle}."
+
+
+def _little(week: int) -> str:
+    return f"It says little: {_weeks(week)} in one market cannot tell skill from luck."
+
+
+def _luck(ranked: Sequence[StandingRow], names: Mapping[str, EntryName], by_lot: Sequence[str]) -> str:
+    for row in ranked:
+        if row.entry in by_lot and row.rank is not None:
+            return f"{names[row.entry].name}, whose weights are drawn by lot, is {ordinal(row.rank)} of {len(ranked)}."
+    return ""
+
+
+def _weeks(count: int) -> str:
+    return f"{count} week" if count == 1 else f"{count} weeks"

@@ -1,0 +1,44 @@
+"""How contestants are called on pages, and what is said about what they are."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agents.core.baselines import BASELINES
+from agents.core.offline import OFFLINE_MODELS
+from agents.models import Agent, AgentKind
+from competition.models import Entry, Season
+from competition.pages.text import line
+
+KIND_WORDS = {AgentKind.SINGLE: "model", AgentKind.FIRM: "firm", AgentKind.BASELINE: "baseline"}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryName:
+    """An entry wherever it is listed. `kind` is a word; a simulated one is labelled so everywhere."""
+
+    slug: str
+    name: str
+    kind: str
+    is_simulated: bool
+
+
+def entries_of(season: Season) -> list[Entry]:
+    """Everyone in the season with agent, by number: one query."""
+    return list(season.entries.select_related("agent").order_by("number"))
+
+
+def name_of(entry: Entry) -> EntryName:
+    """The entry as lists show it; its agent must be loaded."""
+    agent = entry.agent
+    return EntryName(entry.slug, line(agent.name), KIND_WORDS[AgentKind(agent.kind)], agent.is_simulated)
+
+
+def names_by_slug(entries: Iterable[Entry]) -> dict[str, EntryName]:
+    return {entry.slug: name_of(entry) for entry in entries}
+
+
+def habit(agent: Agent) -> str:
+    """What a scripted contestant does, in the words of its own code; empty for a real model."""
+    function = BASELINES.get(agent.model) or OFFLINE_MODELS.get(agent.model)
+    lines = ((function.__doc__ or "") if function else "").strip().splitlines()
+    return lines[0].replace("`", "") if lines else ""

@@ -1,0 +1,112 @@
+"""How far a season is, and the clock that says so."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet, Subquery
+
+from competition.core.schedule import boundary
+from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState
+from competition.models import Cycle, Season
+from competition.pages.figures import Moment, exact_duration, moment, relative
+from competition.pages.text import line
+from competition.pages.words import Mark, cycle_mark
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The newest cycle, the newest closed one, and the newest with trade prices (loaded); None where there is none."""
+
+    newest: Cycle | None
+    closed: Cycle | None
+    priced: Cycle | None
+
+    @property
+    def week(self) -> int:
+        """Number of weeks on the board."""
+        return self.closed.number if self.closed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A cycle newer than the board: still running, or over without a decision."""
+
+    number: int
+    mark: Mark
+    reason: str
+    is_running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """One line of the clock; `note` says how far off the instant is, or why there is none."""
+
+    label: str
+    at: Moment | None
+    note: str
+
+
+def progress_of(season: Season) -> Progress:
+    """The cycles a page about the present needs: one query."""
+    marks = (Q(), Q(state=CycleState.CLOSED.value), Q(trade_snapshot__isnull=False))
+    numbers = [Q(number=Subquery(_newest(season, mark))) for mark in marks]
+    rows = season.cycles.filter(numbers[0] | numbers[1] | numbers[2]).select_related("trade_snapshot")
+    cycles = sorted(rows, key=lambda cycle: -cycle.number)
+    return Progress(
+        newest=next(iter(cycles), None),
+        closed=next((cycle for cycle in cycles if cycle.state == CycleState.CLOSED), None),
+        priced=next((cycle for cycle in cycles if cycle.trade_snapshot), None),
+    )
+
+
+def later_of(progress: Progress) -> Later | None:
+    """The newest cycle, when it is not the one the board is from."""
+    newest = progress.newest
+    if newest is None or newest == progress.closed:
+        return None
+    return Later(newest.number, cycle_mark(newest.state), line(newest.reason), newest.state not in TERMINAL_CYCLES)
+
+
+def clock_of(season: Season, progress: Progress, now: datetime) -> tuple[Hand, ...]:
+    """Last decision, next decision, and how fresh the data is."""
+    closed = progress.closed
+    last = Hand("Last decisions", None, "none yet")
+    if closed and closed.closed_at:
+        last = _hand("Last decisions", closed.closed_at, now)
+    fresh = closed.trade_as_of if closed else season.rule_book.market_starts_at
+    hands = (last, _next(season, progress, now), Hand("Prices as of", moment(fresh) if fresh else None, ""))
+    return (*hands, Hand("Pace", None, pace(season)))
+
+
+def as_of(progress: Progress) -> Moment | None:
+    """The instant of the prices on the board."""
+    closed = progress.closed
+    return moment(closed.trade_as_of) if closed and closed.trade_as_of else None
+
+
+def pace(season: Season) -> str:
+    """How often decisions fall, and how much market passes between them."""
+    rules = season.rule_book
+    every = exact_duration(rules.cycle_s)
+    if rules.cycle_s == rules.market_cycle_s:
+        return f"a decision every {every}"
+    return f"a decision every {every}, for {exact_duration(rules.market_cycle_s)} of market"
+
+
+def _next(season: Season, progress: Progress, now: datetime) -> Hand:
+    rules = season.rule_book
+    if season.state == SeasonState.CLOSED:
+        return Hand("Next decisions", None, f"none: {line(season.close_reason)}")
+    number = progress.newest.number + 1 if progress.newest else 1
+    if number > rules.cycles:
+        return Hand("Next decisions", None, "none: the last week is under way")
+    return _hand("Next decisions", boundary(rules, number), now)
+
+
+def _hand(label: str, at: datetime, now: datetime) -> Hand:
+    return Hand(label, moment(at), relative(at, now))
+
+
+def _newest(season: Season, mark: Q) -> QuerySet[Cycle, Any]:
+    return season.cycles.filter(mark).order_by("-number").values("number")[:1]
