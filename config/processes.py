@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,7 +124,7 @@ class _Crew:
         elif message.type == "line":
             self._print(message)
         elif message.type == "start" and self.kill_at is not None:
-            _signal_group(message.data["pid"], signal.SIGTERM)
+            _send(os.kill, message.data["pid"], signal.SIGTERM)
         elif message.type == "stop":
             del self.members[message.name]
             self._mourn(message.name, message.data["returncode"])
@@ -136,7 +136,7 @@ class _Crew:
             if code is not None:
                 self._mourn(name, code)
         if self.kill_at is not None and time.monotonic() > self.kill_at:
-            self._signal_all(signal.SIGKILL)
+            self._send_all(os.killpg, signal.SIGKILL)
 
     def _mourn(self, name: str, code: int) -> None:
         if self.kill_at is None:
@@ -149,12 +149,12 @@ class _Crew:
         self.kill_at = time.monotonic() + END_WITHIN_S
         if print_it:
             print("\nStopping everything", flush=True)  # noqa: T201
-        self._signal_all(signal.SIGTERM)
+        self._send_all(os.kill, signal.SIGTERM)  # to each one's head: it knows best how to end its own
 
-    def _signal_all(self, signum: signal.Signals) -> None:
+    def _send_all(self, send: Callable[[int, int], None], signum: signal.Signals) -> None:
         for member in self.members.values():
             if member._child is not None:
-                _signal_group(member._child.pid, signum)
+                _send(send, member._child.pid, signum)
 
     def _print(self, message: Any) -> None:
         text = message.data.decode("utf-8", "replace").rstrip()
@@ -163,9 +163,9 @@ class _Crew:
             self.printer.write(message)
 
 
-def _signal_group(pid: int, signum: signal.Signals) -> None:
+def _send(send: Callable[[int, int], None], pid: int, signum: signal.Signals) -> None:
     with suppress(ProcessLookupError):  # it was quicker
-        os.killpg(pid, signum)
+        send(pid, signum)
 
 
 def _runner_environ(environ: Mapping[str, str]) -> dict[str, str]:

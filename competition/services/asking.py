@@ -23,7 +23,7 @@ from competition.services.cycles import Setting, books_by_portfolio, locked, mov
 from market.core.snapshot import snapshot_of
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, VerdictKind, Violation, decision_content
-from portfolio.queries import books_of
+from portfolio.queries import book_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,13 +47,11 @@ class Unanswered(Exception):
         self.objections = tuple(objections)
 
 
-def lease_turns(cycle_id: int, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
+def lease_turns(setting: Setting, cycle: Cycle, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
     """Lease every turn of the cycle that nobody is asking now, and say what to ask. One transaction per turn."""
-    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
     if cycle.state != CycleState.ASKING or now >= cycle.deadline_at:
         return []
     free = cycle.turns.filter(state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id")
-    setting = setting_of(cycle.season)
     leases = (lease_turn(setting, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
     return [lease for lease in leases if lease]
 
@@ -63,7 +61,7 @@ def lease_turn(setting: Setting, turn_id: int, now: datetime, token: uuid.UUID) 
     """Take the lease of one turn and write its next attempt; None when another has it, or there is no attempt left."""
     turn = (
         Turn.objects.select_for_update(of=("self",), skip_locked=True)
-        .select_related("cycle", "brief", "entry__agent")
+        .select_related("cycle__snapshot", "brief", "entry__agent")
         .filter(id=turn_id, state=TurnState.ASKING)
         .exclude(lease_until__gt=now)
         .first()
@@ -98,22 +96,25 @@ def _lease(turn: Turn, attempt: Attempt, objections: tuple[Violation, ...], seco
 
 def _objections(turn: Turn, setting: Setting, attempts: Iterable[Attempt]) -> tuple[Violation, ...] | None:
     """What the next attempt must be told; None when no further answer is wanted."""
+    answers = _answers(attempts)
+    if not answers:
+        return ()
     try:
-        _replay(turn, setting, _answers(attempts), books_of([turn.entry.portfolio_id])[turn.entry.portfolio_id])
+        _replay(turn, setting, answers, book_of(turn.entry.portfolio_id))
     except Unanswered as unanswered:
         return unanswered.objections
     return None
 
 
 @transaction.atomic
-def accept(lease: Lease, answer: Answer | NoAnswer, now: datetime) -> bool:
+def accept(setting: Setting, lease: Lease, answer: Answer | NoAnswer, now: datetime) -> bool:
     """Store what came back, verbatim, and the verdict if it now stands. True when one more answer should be asked for.
 
     An answer under a lease that has moved on, or after the deadline, is stored as late and changes nothing.
     """
     turn = (
         Turn.objects.select_for_update(of=("self",))
-        .select_related("cycle__season", "cycle__snapshot", "brief", "entry__agent", "entry__portfolio")
+        .select_related("cycle__snapshot", "brief", "entry")
         .get(id=lease.turn_id)
     )
     attempt = Attempt.objects.select_for_update().get(id=lease.attempt_id)
@@ -123,10 +124,9 @@ def accept(lease: Lease, answer: Answer | NoAnswer, now: datetime) -> bool:
     _end_attempt(attempt, answer, counts, now)
     if not counts or isinstance(answer, NoAnswer):
         return False  # the lease runs out by itself, then the turn is offered again
-    setting = setting_of(turn.cycle.season)
-    book = books_of([turn.entry.portfolio_id])[turn.entry.portfolio_id]
+    answers = _answers(turn.brief.attempts.order_by("number"))
     try:
-        verdict = _replay(turn, setting, _answers(turn.brief.attempts.order_by("number")), book)
+        verdict = _replay(turn, setting, answers, book_of(turn.entry.portfolio_id))
     except Unanswered:
         turn.lease_until = now
         turn.save(update_fields=["lease_until"])

@@ -18,9 +18,9 @@ from django.db import connections
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.deciders import decider
 from agents.runner_client import Ask
-from competition.models import Turn
+from competition.models import Cycle
 from competition.services.asking import Lease, accept, lease_turn, lease_turns
-from competition.services.cycles import setting_of
+from competition.services.cycles import Setting, setting_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,14 +51,16 @@ async def _round(
     async def in_database(work: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(database, partial(work, *args))
 
-    leases: list[Lease] = await in_database(lease_turns, cycle_id, clock(), new_token)
+    cycle, setting = await in_database(_cycle_and_setting, cycle_id)
+    leases: list[Lease] = await in_database(lease_turns, setting, cycle, clock(), new_token)
     async with open_runner() as ask, asyncio.TaskGroup() as group:
         for lease in leases:
-            group.create_task(_interview(lease, clock, ask, new_token, in_database))
+            group.create_task(_interview(setting, lease, clock, ask, new_token, in_database))
     return len(leases)
 
 
 async def _interview(
+    setting: Setting,
     lease: Lease | None,
     clock: Clock,
     ask: Ask,
@@ -69,8 +71,10 @@ async def _interview(
     try:
         while lease is not None:
             answer = await _put(lease.question, ask)
-            wants_more = await in_database(accept, lease, answer, clock())
-            lease = await in_database(_lease_again, lease.turn_id, clock(), new_token()) if wants_more else None
+            wants_more = await in_database(accept, setting, lease, answer, clock())
+            turn_id, lease = lease.turn_id, None
+            if wants_more:
+                lease = await in_database(lease_turn, setting, turn_id, clock(), new_token())
     except Exception:
         # One entry's trouble must not end the round of the others; its lease runs out and it is asked again.
         logger.exception("interview of turn %s broke off", lease.turn_id if lease else "?")
@@ -83,6 +87,6 @@ async def _put(question: Question, ask: Ask) -> Answer | NoAnswer:
     return await ask(question)
 
 
-def _lease_again(turn_id: int, now: datetime, token: uuid.UUID) -> Lease | None:
-    turn = Turn.objects.select_related("cycle__season").get(id=turn_id)
-    return lease_turn(setting_of(turn.cycle.season), turn_id, now, token)
+def _cycle_and_setting(cycle_id: int) -> tuple[Cycle, Setting]:
+    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+    return cycle, setting_of(cycle.season)

@@ -210,7 +210,7 @@ BROKEN = Answer('{"action": "rebalance", "allocations": {"BTCUSDT": 7}}')
 
 def test_an_answer_after_the_deadline_is_kept_and_changes_nothing(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(minutes=50))
-    asking.accept(lease, ALL_IN, stage.deadline(1))
+    asking.accept(cycles.setting_of(stage.season), lease, ALL_IN, stage.deadline(1))
     attempt = Attempt.objects.get(id=lease.attempt_id)
     assert (attempt.outcome, attempt.reply) == ("late", ALL_IN.text)
     stage.tick(stage.deadline(1))
@@ -221,16 +221,17 @@ def test_an_answer_after_the_deadline_is_kept_and_changes_nothing(stage: Stage) 
 def test_an_answer_under_a_lease_that_moved_on_is_kept_and_changes_nothing(stage: Stage) -> None:
     first = leased(stage, "steady", timedelta(0))
     second = leased(stage, "steady", timedelta(minutes=21))
-    asking.accept(first, ALL_IN, stage.now + timedelta(minutes=22))
-    asking.accept(second, HOLD, stage.now + timedelta(minutes=23))
+    setting = cycles.setting_of(stage.season)
+    asking.accept(setting, first, ALL_IN, stage.now + timedelta(minutes=22))
+    asking.accept(setting, second, HOLD, stage.now + timedelta(minutes=23))
     assert turn_of(stage, 1, "steady").verdict == "hold"
     assert [a.outcome for a in Attempt.objects.order_by("number")] == ["late", "answered"]
 
 
 def test_of_two_answers_to_the_same_question_the_first_counts(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(0))
-    asking.accept(lease, HOLD, stage.now + SECOND)
-    asking.accept(lease, ALL_IN, stage.now + 2 * SECOND)
+    asking.accept(cycles.setting_of(stage.season), lease, HOLD, stage.now + SECOND)
+    asking.accept(cycles.setting_of(stage.season), lease, ALL_IN, stage.now + 2 * SECOND)
     assert turn_of(stage, 1, "steady").verdict == "hold"
     assert Attempt.objects.get().reply == HOLD.text
 
@@ -260,7 +261,7 @@ def test_a_broken_reply_is_asked_again_with_what_was_wrong_and_only_so_often(sta
 
 def test_text_no_database_can_hold_is_still_stored_and_judged(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(0))
-    asking.accept(lease, Answer('{"action": "hold"}\x00\ud800'), stage.now + SECOND)
+    asking.accept(cycles.setting_of(stage.season), lease, Answer('{"action": "hold"}\x00\ud800'), stage.now + SECOND)
     assert Attempt.objects.get().reply == '{"action": "hold"}\ufffd\ufffd\ufffd\ufffd'
 
 

@@ -1,0 +1,212 @@
+"""The page of one cycle: how far it is or how it ended, the market all were shown, and every turn's evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count, Max, Q
+from django.urls import reverse
+
+from competition.core.rules import Rules
+from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, CycleState, TurnState
+from competition.models import Cycle, Season
+from competition.pages.figures import NOTHING, Figure, Moment, moment, percent, price, signed_percent
+from competition.pages.frame import Link, NotThere
+from competition.pages.text import detail, line
+from competition.pages.turns import TurnView, turn_views
+from competition.pages.words import Mark, cycle_mark
+
+TURNS_PER_PAGE = 40
+NUMBER_MAX = 2_147_483_647  # what the database can count to
+
+_OVER = {
+    CycleState.HELD: "Nobody was asked and nobody traded: every book stayed as it was.",
+    CycleState.MISSED: "Nobody was asked and nobody traded: the week passed while the system was down.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One instant in the life of a cycle; `at` is None while it has not come."""
+
+    label: str
+    at: Moment | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """`sentence` says how far the cycle is, or how it ended; `reason` why, when it ended early."""
+
+    number: int
+    weeks: int
+    mark: Mark
+    is_running: bool
+    is_late: bool
+    sentence: str
+    reason: str
+    steps: tuple[Step, ...]
+    earlier: int | None
+    later: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarketRow:
+    """A symbol as all entries were shown it; `traded_at` is the later price orders were filled around."""
+
+    symbol: str
+    price: str
+    traded_at: str
+    change_1d: Figure
+    change_7d: Figure
+    change_28d: Figure
+    volatility: str
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    rows: tuple[MarketRow, ...]
+    missing: tuple[tuple[str, str], ...]
+    off: str
+    source: str
+    sha256: str
+    trade_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CyclePage:
+    head: Head
+    market: Market | None
+    turns: tuple[TurnView, ...]
+    newer: int | None
+    older: int | None
+    quote: str
+
+
+def cycle_numbered(season: Season, number: int) -> Cycle:
+    """The cycle with its snapshots; raises `NotThere` with links to the first and the newest."""
+    if number <= NUMBER_MAX:
+        rows = season.cycles.select_related("snapshot", "trade_snapshot")
+        cycle = rows.filter(number=number).first()
+        if cycle is not None:
+            return cycle
+    newest = _newest(season)
+    links = [
+        Link(reverse("cycle", args=[season.slug, at]), f"Week {at}") for at in sorted({1, newest}) if 1 <= at <= newest
+    ]
+    raise NotThere(f"{season.name} has no week {number} yet." if newest < number else "There is no such week.", links)
+
+
+def cycle_page(season: Season, cycle: Cycle, page: int) -> CyclePage:
+    """Everything on record of one cycle: seven queries. Turns come `TURNS_PER_PAGE` at a time, by number."""
+    rules = season.rule_book
+    head = head_of(season, cycle)
+    first = (page - 1) * TURNS_PER_PAGE
+    turns = turn_views(cycle, rules, first, TURNS_PER_PAGE + 1)
+    if page > 1 and not turns:
+        raise NotThere("There is nothing on this page; it lies beyond the last entry.")
+    return CyclePage(
+        head=head,
+        market=_market(cycle),
+        turns=turns[:TURNS_PER_PAGE],
+        newer=page - 1 if page > 1 else None,
+        older=page + 1 if len(turns) > TURNS_PER_PAGE else None,
+        quote=rules.quote,
+    )
+
+
+def head_of(season: Season, cycle: Cycle) -> Head:
+    """Where the cycle stands: two queries."""
+    newest = _newest(season)
+    state = CycleState(cycle.state)
+    return Head(
+        number=cycle.number,
+        weeks=season.rule_book.cycles,
+        mark=cycle_mark(state),
+        is_running=state not in TERMINAL_CYCLES,
+        is_late=cycle.is_late,
+        sentence=_sentence(cycle, state),
+        reason=detail(cycle.reason),
+        steps=_steps(cycle, season.rule_book),
+        earlier=cycle.number - 1 if cycle.number > 1 else None,
+        later=cycle.number + 1 if cycle.number < newest else None,
+    )
+
+
+def _newest(season: Season) -> int:
+    return season.cycles.aggregate(newest=Max("number"))["newest"] or 0
+
+
+def _sentence(cycle: Cycle, state: CycleState) -> str:
+    if state in _OVER:
+        return _OVER[state]
+    if state is CycleState.BRIEFING:
+        return "The market snapshot is being taken. If there is none by the deadline, everybody holds."
+    counts = cycle.turns.aggregate(
+        all=Count("id"),
+        waiting=Count("id", Q(state=TurnState.ASKING.value)),
+        over=Count("id", Q(state__in=[turn_state.value for turn_state in TERMINAL_TURNS])),
+    )
+    if state is CycleState.ASKING:
+        decided = counts["all"] - counts["waiting"]
+        return f"{decided} of {counts['all']} have decided. Whoever is silent at the deadline places no order."
+    if state is CycleState.TRADING and cycle.trade_snapshot is None:
+        return "All verdicts are in. Trading waits for the one price snapshot that everybody trades at."
+    if state is CycleState.TRADING:
+        return f"Orders are being carried out: {counts['over']} of {counts['all']} are settled."
+    if state is CycleState.CLOSING:
+        return "Every turn is settled. The board is being written."
+    return f"{counts['all']} were asked, and what they decided is settled."
+
+
+def _steps(cycle: Cycle, rules: Rules) -> tuple[Step, ...]:
+    opened = "late" if cycle.is_late else "on time"
+    if cycle.state == CycleState.MISSED:
+        return (_step("Due", cycle.due_at), _step("Recorded as missed", cycle.opened_at))
+    steps = (
+        _step("Due", cycle.due_at),
+        _step("Opened", cycle.opened_at, opened),
+        _step("Market as of", cycle.as_of, "" if rules.cycle_s == rules.market_cycle_s else "market time"),
+        _step("Deadline for replies", cycle.deadline_at),
+        _step("Trade prices as of", cycle.trade_as_of, "one later snapshot for all" if cycle.trade_as_of else ""),
+        _step("Closed", cycle.closed_at),
+    )
+    return steps if cycle.state != CycleState.HELD else (*steps[:4], steps[5])
+
+
+def _step(label: str, at: Any, note: str = "") -> Step:
+    return Step(label, moment(at) if at else None, note)
+
+
+def _market(cycle: Cycle) -> Market | None:
+    stored = cycle.snapshot
+    if stored is None:
+        return None
+    later = cycle.trade_snapshot
+    traded = later.content["symbols"] if later else {}
+    content = stored.content
+    return Market(
+        rows=tuple(_market_row(name, row, traded.get(name)) for name, row in content["symbols"].items()),
+        missing=tuple((name, line(reason)) for name, reason in content["missing"].items()),
+        off=", ".join(content["off"]),
+        source=content["source"],
+        sha256=stored.sha256,
+        trade_sha256=later.sha256 if later else "",
+    )
+
+
+def _market_row(name: str, row: Mapping[str, Any], traded: Mapping[str, Any] | None) -> MarketRow:
+    return MarketRow(
+        symbol=name,
+        price=price(Decimal(row["price"])),
+        traded_at=price(Decimal(traded["price"])) if traded else NOTHING,
+        change_1d=_change(row["change_1d"]),
+        change_7d=_change(row["change_7d"]),
+        change_28d=_change(row["change_28d"]),
+        volatility=percent(Decimal(row["volatility_28d"]), 0) if row["volatility_28d"] else NOTHING,
+    )
+
+
+def _change(text: str | None) -> Figure:
+    return signed_percent(Decimal(text)) if text else Figure(NOTHING)

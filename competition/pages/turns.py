@@ -1,0 +1,193 @@
+"""The evidence of a turn: what the entry was shown, every reply verbatim, what counted, and what came of it."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from agents.models import Attempt, AttemptOutcome, Brief
+from competition.core.rules import Rules
+from competition.models import Cycle, Season, Turn
+from competition.pages import text
+from competition.pages.executed import (
+    BookLine,
+    OrderView,
+    PriceList,
+    SkippedView,
+    book_lines,
+    book_shown,
+    order_views,
+)
+from competition.pages.figures import NOTHING, Moment, duration, moment, money, percent
+from competition.pages.frame import NotThere
+from competition.pages.holdings import prices_at
+from competition.pages.names import EntryName, name_of
+from competition.pages.words import Deed, Mark, deed_of
+from market.core.canonical import canonical_json
+from market.queries import listed_symbols
+from portfolio.models import Fill, Order
+
+OUTCOME_MARKS: Mapping[str, tuple[str, str, str]] = {
+    AttemptOutcome.PENDING: ("Waiting", "half", "running"),
+    AttemptOutcome.ANSWERED: ("Answered", "diamond", "acted"),
+    AttemptOutcome.NO_ANSWER: ("No answer", "ring", "failed"),
+    AttemptOutcome.LATE: ("Too late to count", "ring", "failed"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptView:
+    """One offering of the brief. `told` is what was wrong with the reply before; `left_off` counts uncut characters."""
+
+    number: int
+    mark: Mark
+    at: Moment
+    took: str
+    reason: str
+    told: tuple[str, ...]
+    reply: str
+    left_off: int
+    cost: str
+
+
+@dataclass(frozen=True, slots=True)
+class WeightLine:
+    """A target weight of the decision beside the weight held when it was made."""
+
+    name: str
+    held: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnView:
+    """Everything on record of one entry in one cycle."""
+
+    entry: EntryName
+    number: int
+    deed: Deed
+    brief_sha256: str
+    own_brief: str
+    attempts: tuple[AttemptView, ...]
+    violations: tuple[tuple[str, str], ...]
+    unwrapped: tuple[str, ...]
+    rationale: str
+    confidence: str
+    weights: tuple[WeightLine, ...]
+    orders: tuple[OrderView, ...]
+    skipped: tuple[SkippedView, ...]
+    book: tuple[BookLine, ...]
+    value_before: str
+    value_after: str
+    traded: str
+    fees: str
+    ai_cost: str
+    trade_reason: str
+
+
+def turn_views(cycle: Cycle, rules: Rules, first: int, most: int) -> tuple[TurnView, ...]:
+    """The turns of a cycle by number of their entry, `most` of them behind the first `first`: five queries."""
+    rows = (
+        Turn.objects.filter(cycle=cycle)
+        .select_related("entry__agent", "brief")
+        .prefetch_related("brief__attempts")
+        .order_by("entry__number")
+    )
+    turns = list(rows[first : first + most])
+    at = PriceList(listed_symbols(rules.universe), prices_at(cycle), rules.quote)
+    orders = _orders_of([turn.entry.portfolio_id for turn in turns], cycle.number)
+    return tuple(_view(turn, orders[turn.entry.portfolio_id], at) for turn in turns)
+
+
+def brief_text(season: Season, number: int, slug: str) -> str:
+    """A brief as the canonical text its hash was taken of; raises `NotThere`."""
+    turns = Turn.objects.filter(cycle__season=season, cycle__number=number, entry__slug=slug)
+    content = Brief.objects.filter(turn__in=turns).values_list("content", flat=True).first()
+    if content is None:
+        raise NotThere("There is no brief of this entry for this week.")
+    return canonical_json(content)
+
+
+def _orders_of(portfolio_ids: list[int], cycle_number: int) -> defaultdict[int, list[tuple[Order, list[Fill]]]]:
+    rows = Order.objects.filter(portfolio__in=portfolio_ids, cycle_number=cycle_number)
+    orders: defaultdict[int, list[tuple[Order, list[Fill]]]] = defaultdict(list)
+    for order in rows.prefetch_related("fills").order_by("client_order_id"):
+        orders[order.portfolio_id].append((order, sorted(order.fills.all(), key=lambda fill: fill.id)))
+    return orders
+
+
+def _view(turn: Turn, orders: list[tuple[Order, list[Fill]]], at: PriceList) -> TurnView:
+    content = turn.brief.content
+    attempts = sorted(turn.brief.attempts.all(), key=lambda attempt: attempt.number)
+    confidence = turn.decision["confidence"] if turn.decision else None
+    traded: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for order, fills in orders:
+        for fill in fills:
+            traded[order.side, order.symbol] += fill.quote_amount
+    return TurnView(
+        entry=name_of(turn.entry),
+        number=turn.entry.number,
+        deed=deed_of(turn, traded, at.quote),
+        brief_sha256=turn.brief.sha256,
+        own_brief=_own_part(content),
+        attempts=tuple(_attempt(attempt) for attempt in attempts),
+        violations=tuple((text.line(v["rule"]).replace("_", " "), text.detail(v["detail"])) for v in turn.violations),
+        unwrapped=tuple(text.line(note) for note in turn.unwrapped),
+        rationale=text.visible(turn.decision["rationale"]) if turn.decision else "",
+        confidence=percent(Decimal(confidence), 0) if confidence is not None else "",
+        weights=_weights(turn, content["portfolio"], at.quote),
+        orders=order_views(orders),
+        skipped=tuple(SkippedView.of(skip) for skip in turn.skipped),
+        book=book_lines(turn, book_shown(content["portfolio"], at), orders, at),
+        value_before=_amount(turn.value_before),
+        value_after=_amount(turn.value_after),
+        traded=money(turn.traded),
+        fees=money(turn.fees),
+        ai_cost=money(sum((attempt.cost_usd for attempt in attempts), Decimal(0)), 4),
+        trade_reason=text.detail(turn.trade_reason),
+    )
+
+
+def _own_part(content: Mapping[str, Any]) -> str:
+    """The brief without the market part, which is the same for all and shown once."""
+    own = {name: part for name, part in content.items() if name != "market"}
+    return text.visible(json.dumps(own, indent=2, ensure_ascii=False, sort_keys=True))
+
+
+def _attempt(attempt: Attempt) -> AttemptView:
+    reply, left_off = text.reply(attempt.reply)
+    return AttemptView(
+        number=attempt.number,
+        mark=Mark(*OUTCOME_MARKS[attempt.outcome]),
+        at=moment(attempt.started_at),
+        took=duration(attempt.ended_at - attempt.started_at) if attempt.ended_at else "",
+        reason=text.line(attempt.reason),
+        told=tuple(text.detail(objection["detail"]) for objection in attempt.objections),
+        reply=reply,
+        left_off=left_off,
+        cost=money(attempt.cost_usd, 4),
+    )
+
+
+def _weights(turn: Turn, portfolio: Mapping[str, Any], quote: str) -> tuple[WeightLine, ...]:
+    wanted = turn.decision["weights"] if turn.decision else {}
+    if not wanted:
+        return ()
+    held = {name: holding["weight"] for name, holding in portfolio["holdings"].items()}
+    held[quote] = portfolio["cash_weight"]
+    shares = {name: Decimal(share) for name, share in wanted.items()}
+    names = sorted(held.keys() | shares.keys(), key=lambda name: (-shares.get(name, Decimal(0)), name))
+    return tuple(
+        WeightLine(
+            text.line(name),
+            percent(Decimal(held.get(name, 0))),
+            percent(shares[name]) if name in shares else ("the rest" if name == quote else percent(Decimal(0))),
+        )
+        for name in names
+    )
+
+
+def _amount(value: Decimal | None) -> str:
+    return NOTHING if value is None else money(value)
