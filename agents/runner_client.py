@@ -36,7 +36,7 @@ async def _ask(session: aiohttp.ClientSession, url: str, question: Question) -> 
             body = await _read_at_most(response, RESPONSE_BYTES_MAX)
             return _answer(response.status, body, question.run_token)
     except TimeoutError:
-        return NoAnswer(f"no reply within {question.seconds:.0f} s")
+        return NoAnswer(f"no reply within {question.seconds:.3g} s")
     except aiohttp.ClientError as error:
         return NoAnswer(f"the runner could not be asked: {type(error).__name__}")
 

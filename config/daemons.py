@@ -7,6 +7,7 @@ since have been given to another process, a working folder may not.
 import hashlib
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import time
@@ -49,6 +50,7 @@ class Daemon:
     title: str
     program: str
     home: Path
+    sockets: Path
     pid_file: Path
     command: tuple[str, ...]
     answers: Callable[[], bool]
@@ -93,6 +95,8 @@ def shut_down(daemon: Daemon) -> None:
     if process is not None:
         end([process], (daemon.stop_signal, 60.0), (signal.SIGQUIT, 10.0))
     end(_processes(daemon), (signal.SIGKILL, 10.0))
+    if daemon.sockets != daemon.home:
+        shutil.rmtree(daemon.sockets)
 
 
 def end(processes: Iterable[psutil.Process], *steps: tuple[signal.Signals, float]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.processes import HOST, ROOT, Death, run, site
+from config.processes import HOST, ROOT, Death, on_stop_signals, run, site
 
 MARK = "OPEN_OUTCRY_DEMO"  # in the environment of all that a demo starts: the folder it works in
 ANSWERS_WITHIN_S = 60.0
@@ -34,7 +34,7 @@ class StartError(Exception):
 
 def main(mode: str) -> None:
     """Start the site: `demo` with engines and seasons of its own, `run` with what the environment names."""
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    on_stop_signals(signal.default_int_handler)
     try:
         sys.exit({"demo": _demo, "run": _run}[mode]())
     except (StartError, ImproperlyConfigured) as error:
@@ -54,7 +54,7 @@ def _demo() -> int:
         try:
             return _demo_with_engines(data, port)
         finally:
-            _ignore_signals()
+            on_stop_signals(signal.SIG_IGN)
             _end_left_overs(data, quietly=True)
             engines.release(data)
 
@@ -108,7 +108,7 @@ def _serve(environ: Mapping[str, str], port: int, data: Path, greeting: str, loo
     try:
         death = run(site(environ, port=port, data=data))
     finally:
-        _ignore_signals()
+        on_stop_signals(signal.SIG_IGN)
         stopping.set()
         watch.join()
     if trouble:
@@ -200,11 +200,6 @@ def _check_free(port: int) -> None:
             raise StartError(f"Port {port} is reserved for root; choose another with PORT=...") from None
         except OSError:
             raise StartError(f"Port {port} is in use; choose another with PORT=...") from None
-
-
-def _ignore_signals() -> None:
-    for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, signal.SIG_IGN)
 
 
 def _obituary(death: Death) -> str:

@@ -24,7 +24,7 @@ from config.daemons import (
 
 DATABASE = "openoutcry"
 SOCKET = ".s.PGSQL.5432"
-FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+FAST = ("fsync=off", "full_page_writes=off")
 
 
 def daemon(data: Path, *, durable: bool = True) -> Daemon:
@@ -45,6 +45,7 @@ def daemon(data: Path, *, durable: bool = True) -> Daemon:
         title="PostgreSQL",
         program="postgres",
         home=home,
+        sockets=sockets,
         pid_file=home / "postmaster.pid",
         command=tuple(command),
         answers=lambda: _answers(home),

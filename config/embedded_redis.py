@@ -45,6 +45,7 @@ def daemon(data: Path) -> Daemon:
         title="Redis",
         program="redis-server",
         home=home,
+        sockets=_socket(home).parent,
         pid_file=home / "redis.pid",
         command=(_program(), "redis.conf"),
         answers=lambda: _answers(home),

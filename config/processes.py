@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from types import FrameType
 from typing import Any
 
 from honcho.colour import get_colours
@@ -26,15 +27,15 @@ END_WITHIN_S = 5.0
 # Web has four threads, and with each a connection to PostgreSQL.
 TABLE = {
     "web": """{python} -W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi
-        --host {host} --port {port} --workers 1 --blocking-threads 4 --no-ws --log-level warning
-        config.wsgi:application""",
+        --host {host} --port {port} --workers 1 --blocking-threads 4 --no-ws --workers-kill-timeout 2
+        --log-level warning config.wsgi:application""",
     "worker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
         --pool prefork --concurrency 2 --without-mingle --without-gossip --loglevel {level}""",
     "beat": """{python} -m celery --quiet --app config.celery beat
         --schedule {data}/beat-schedule --pidfile= --loglevel {level}""",
     "ticker": "{python} manage.py ticker",
-    "runner": """{python} -m granian --interface asgi --host {host} --port {runner_port} --workers 1
-        --no-ws --log-level warning agents.runner:application""",
+    "runner": """{python} -m granian --interface asginl --host {host} --port {runner_port} --workers 1
+        --no-ws --workers-kill-timeout 2 --log-level warning agents.runner:application""",
 }
 # What the runner must not hold: it answers for models and needs neither the database nor the site's key.
 NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
@@ -85,8 +86,15 @@ def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
 
 
 def run(commands: list[Command]) -> Death | None:
-    """Run `commands` until one ends by itself, which is returned, or SIGINT or SIGTERM ends all: then None."""
+    """Run `commands` until one ends by itself, which is returned, or a signal to stop ends all: then None."""
     return _Crew(commands).work()
+
+
+def on_stop_signals(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
+    """Let `handler` meet Ctrl-C, a plain kill and, but for nohup, the end of the terminal."""
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signum != signal.SIGHUP or signal.getsignal(signum) != signal.SIG_IGN:
+            signal.signal(signum, handler)
 
 
 class _Crew:
@@ -105,14 +113,17 @@ class _Crew:
             self.last_lines[command.name] = deque(maxlen=LAST_LINES)
 
     def work(self) -> Death | None:
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(signum, lambda *_: self.events.put(None))
-        for member in self.members.values():
-            threading.Thread(target=member.run, args=(self.events,), daemon=True).start()
-        while self.members:
-            with suppress(Empty):
-                self._take(self.events.get(timeout=0.2))
-            self._look()
+        on_stop_signals(lambda *_: self.events.put(None))
+        try:
+            for member in self.members.values():
+                threading.Thread(target=member.run, args=(self.events,), daemon=True).start()
+            while self.members:
+                with suppress(Empty):
+                    self._take(self.events.get(timeout=0.2))
+                self._look()
+        except BaseException:  # a terminal that has been closed, say: nobody may be left behind
+            self._send_all(os.killpg, signal.SIGKILL)
+            raise
         if self.first_dead is None:
             return None
         name, code = self.first_dead

@@ -1,10 +1,12 @@
 """The market in the admin: listed symbols can be edited; what happened can be looked at."""
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
+from market.admin_facts import FactAdmin, json_text
 from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain
 from market.models import ListedSymbol, StoredSnapshot
@@ -48,20 +50,18 @@ class ListedSymbolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
 
 
 @admin.register(StoredSnapshot)
-class StoredSnapshotAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
-    """What a cycle was decided on is a fact: no one adds, changes or deletes it here."""
+class StoredSnapshotAdmin(FactAdmin):
+    """What a cycle was decided on."""
 
     list_display = ("as_of", "source", "sha256")
     list_filter = ("source",)
     search_fields = ("sha256",)
     date_hierarchy = "as_of"
     ordering = ("-as_of",)
+    fieldsets = (
+        (None, {"fields": ("as_of", "source", "sha256")}),
+        ("Content", {"classes": ("collapse",), "fields": (json_text("content"),)}),
+    )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: StoredSnapshot | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: StoredSnapshot | None = None) -> bool:
-        return False
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StoredSnapshot]:
+        return super().get_queryset(request).defer("content")

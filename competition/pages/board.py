@@ -190,4 +190,3 @@ def _message(board: Sequence[StandingRow], names: Mapping[str, EntryName], rules
     sentence = f"Highest is {parts[-1]}, lowest {parts[0]}"
     at = next((index for index, row in enumerate(ordered) if row.entry == rules.benchmark), None)
     return f"{sentence}; the benchmark, {parts[at]}." if at is not None else f"{sentence}."
-

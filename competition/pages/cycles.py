@@ -13,6 +13,7 @@ from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, CycleState,
 from competition.models import Cycle, Season
 from competition.pages.figures import NOTHING, Figure, Moment, moment, percent, price, signed_percent
 from competition.pages.frame import Link, NotThere
+from competition.pages.history import Way, ways
 from competition.pages.text import detail, line
 from competition.pages.turns import TurnView, turn_views
 from competition.pages.words import Mark, cycle_mark
@@ -79,8 +80,8 @@ class CyclePage:
     head: Head
     market: Market | None
     turns: tuple[TurnView, ...]
-    newer: int | None
-    older: int | None
+    newer: Way
+    older: Way
     quote: str
 
 
@@ -104,14 +105,13 @@ def cycle_page(season: Season, cycle: Cycle, page: int) -> CyclePage:
     head = head_of(season, cycle)
     first = (page - 1) * TURNS_PER_PAGE
     turns = turn_views(cycle, rules, first, TURNS_PER_PAGE + 1)
-    if page > 1 and not turns:
-        raise NotThere("There is nothing on this page; it lies beyond the last entry.")
+    newer, older = ways("page", page, has_rows=bool(turns), has_more=len(turns) > TURNS_PER_PAGE)
     return CyclePage(
         head=head,
         market=_market(cycle),
         turns=turns[:TURNS_PER_PAGE],
-        newer=page - 1 if page > 1 else None,
-        older=page + 1 if len(turns) > TURNS_PER_PAGE else None,
+        newer=newer,
+        older=older,
         quote=rules.quote,
     )
 

@@ -69,9 +69,7 @@ def entry_named(season: Season, slug: str) -> Entry:
     return entry
 
 
-def entry_page(
-    season: Season, entry: Entry, progress: Progress, *, decisions_page: int, trades_page: int
-) -> EntryPage:
+def entry_page(season: Season, entry: Entry, progress: Progress, *, decisions_page: int, trades_page: int) -> EntryPage:
     """Everything about one entry: eight queries."""
     rules = season.rule_book
     benchmark = season.entries.select_related("agent").filter(slug=rules.benchmark).first()

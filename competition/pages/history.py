@@ -1,6 +1,6 @@
 """What one entry decided and traded, newest first, a page at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from competition.core.states import TurnState
@@ -14,6 +14,9 @@ from portfolio.models import Fill, Portfolio
 
 PAGE_LENGTH = 50
 PAGES_MAX = 1_000_000
+
+# What leads to another page: the parameter to set in the address (None takes it out), or None where there is no page.
+Way = Mapping[str, int | None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +49,18 @@ class TradeLine:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """`newer` and `older` are the numbers of the neighbouring pages, None at the ends."""
+    """A page of the timeline with the ways to the neighbouring pages."""
 
     lines: tuple[DecisionLine, ...]
-    newer: int | None
-    older: int | None
+    newer: Way
+    older: Way
 
 
 @dataclass(frozen=True, slots=True)
 class Trades:
     lines: tuple[TradeLine, ...]
-    newer: int | None
-    older: int | None
+    newer: Way
+    older: Way
 
 
 def page_number(text: str) -> int:
@@ -77,20 +80,24 @@ def decisions_of(entry: Entry, page: int) -> Decisions:
     traded = traded_in_cycles(entry.portfolio_id, [turn.cycle.number for turn in shown])
     quote = entry.portfolio.quote
     lines = (_decision(turn, deed_of(turn, traded.get(turn.cycle.number, {}), quote), quote) for turn in shown)
-    return Decisions(tuple(lines), *_neighbours(page, rows))
+    around = ways("decisions", page, has_rows=bool(rows), has_more=len(rows) > PAGE_LENGTH)
+    return Decisions(tuple(lines), *around)
 
 
 def trades_of(portfolio: Portfolio, page: int) -> Trades:
     """A page of fills, newest first: one query."""
     fills = Fill.objects.filter(order__portfolio=portfolio).select_related("order").order_by("-at", "-id")
     rows = list(fills[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
-    return Trades(tuple(_trade(fill) for fill in rows[:PAGE_LENGTH]), *_neighbours(page, rows))
+    around = ways("trades", page, has_rows=bool(rows), has_more=len(rows) > PAGE_LENGTH)
+    return Trades(tuple(_trade(fill) for fill in rows[:PAGE_LENGTH]), *around)
 
 
-def _neighbours(page: int, rows: Sequence[object]) -> tuple[int | None, int | None]:
-    if page > 1 and not rows:
-        raise NotThere("There is nothing on this page; it lies beyond the oldest.")
-    return (page - 1 if page > 1 else None), (page + 1 if len(rows) > PAGE_LENGTH else None)
+def ways(name: str, page: int, *, has_rows: bool, has_more: bool) -> tuple[Way, Way]:
+    """The ways to the page before and the page after `page`; raises `NotThere` when it lies beyond the last."""
+    if page > 1 and not has_rows:
+        raise NotThere("There is nothing on this page; it lies beyond the last.")
+    before: Way = {name: page - 1 if page > 2 else None} if page > 1 else None
+    return before, ({name: page + 1} if has_more else None)
 
 
 def _decision(turn: Turn, deed: Deed, quote: str) -> DecisionLine:

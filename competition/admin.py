@@ -1,0 +1,145 @@
+"""The game in the admin: what happened can be looked at. Seasons and entries can be made, in `admin_seasons`."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from competition import admin_seasons  # noqa: F401 - registers them
+from competition.models import Cycle, Heartbeat, Standing, Turn
+from market.admin_facts import FactAdmin, json_text, number, state
+
+
+def cycle_path(cycle: Cycle) -> str:
+    return f"/s/{cycle.season.slug}/c/{cycle.number}/"
+
+
+@admin.register(Cycle)
+class CycleAdmin(FactAdmin):
+    list_display = ("season", "number", state("state"), "due_at", "is_late", "closed_at", "reason", "public_page")
+    list_filter = ("state", "is_late", "season")
+    list_select_related = ("season",)
+    search_fields = ("season__slug", "season__name", "=number", "reason")
+    date_hierarchy = "due_at"
+    ordering = ("-due_at", "season")
+    fields = (
+        "season",
+        "number",
+        state("state"),
+        "reason",
+        "due_at",
+        "opened_at",
+        "is_late",
+        "as_of",
+        "deadline_at",
+        "snapshot",
+        "trade_as_of",
+        "trade_snapshot",
+        "closed_at",
+    )
+
+    def public_path(self, row: Cycle) -> str:
+        return cycle_path(row)
+
+
+@admin.register(Turn)
+class TurnAdmin(FactAdmin):
+    list_display = (
+        "season",
+        "number",
+        "entry",
+        state("state"),
+        state("verdict"),
+        "verdict_reason",
+        number("value_after"),
+        "public_page",
+    )
+    list_filter = ("state", "verdict", "cycle__season")
+    list_select_related = ("cycle__season", "entry")
+    search_fields = ("cycle__season__slug", "=cycle__number", "entry__slug", "verdict_reason", "trade_reason")
+    date_hierarchy = "cycle__due_at"
+    ordering = ("-cycle__due_at", "cycle", "entry__number")
+    fieldsets = (
+        (None, {"fields": ("cycle", "entry", "brief", state("state"), "lease_until")}),
+        ("Verdict", {"fields": (state("verdict"), "verdict_reason", "decided_at", json_text("violations"))}),
+        ("Decision", {"classes": ("collapse",), "fields": (json_text("decision"), json_text("unwrapped"))}),
+        (
+            "Trade",
+            {
+                "fields": (
+                    number("value_before"),
+                    number("value_after"),
+                    number("traded"),
+                    number("fees"),
+                    "trade_reason",
+                    "settled_at",
+                    json_text("skipped"),
+                )
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Turn]:
+        return super().get_queryset(request).defer("decision", "violations", "unwrapped", "skipped")
+
+    @admin.display(ordering="cycle__season")
+    def season(self, turn: Turn) -> str:
+        return turn.cycle.season.name
+
+    @admin.display(ordering="cycle__number", description="cycle")
+    def number(self, turn: Turn) -> int:
+        return turn.cycle.number
+
+    def public_path(self, row: Turn) -> str:
+        return cycle_path(row.cycle)
+
+
+@admin.register(Standing)
+class StandingAdmin(FactAdmin):
+    list_display = (
+        "cycle",
+        "position",
+        "rank",
+        "entry",
+        number("value"),
+        number("net_return"),
+        number("coverage"),
+        "unranked",
+        "public_page",
+    )
+    list_filter = ("cycle__season",)
+    list_select_related = ("cycle__season", "entry")
+    search_fields = ("cycle__season__slug", "=cycle__number", "entry__slug", "unranked")
+    date_hierarchy = "cycle__due_at"
+    ordering = ("-cycle__due_at", "cycle", "position")
+    fields = (
+        "cycle",
+        "entry",
+        "position",
+        "rank",
+        "unranked",
+        number("value"),
+        number("net_return"),
+        number("excess_return"),
+        number("max_drawdown"),
+        number("turnover"),
+        number("fees"),
+        number("ai_cost"),
+        number("coverage"),
+        "due",
+        "valid",
+    )
+
+    def public_path(self, row: Standing) -> str:
+        return cycle_path(row.cycle)
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(FactAdmin):
+    list_display = ("name", "at", "public_page")
+    search_fields = ("name",)
+    date_hierarchy = "at"
+    ordering = ("name",)
+    fields = ("name", "at")
+
+    def public_path(self, row: Heartbeat) -> str:
+        return "/status/"

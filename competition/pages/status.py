@@ -1,0 +1,193 @@
+"""The status page: who is alive, what is due next, what is under way, and what went wrong lately."""
+
+import platform
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import cast
+
+import django
+from django.conf import settings
+from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+
+from competition.core.schedule import boundary
+from competition.core.states import TERMINAL_CYCLES, SeasonState, TurnState
+from competition.models import Cycle, Heartbeat, Season, Turn
+from competition.pages.figures import Moment, duration, moment, relative
+from competition.pages.names import EntryName, name_of
+from competition.pages.progress import pace
+from competition.pages.text import detail
+from competition.pages.words import Mark, cycle_mark
+
+STRIP_LENGTH = 12
+SEASONS_MAX = 10
+QUARANTINED_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A kind of process; it is stale when it has been silent for longer than `stale_after`."""
+
+    name: str
+    at: Moment
+    age: str
+    is_stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One of the last cycles of a season."""
+
+    number: int
+    mark: Mark
+    is_late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonStatus:
+    """`next_at` is None when the calendar has no further week."""
+
+    slug: str
+    name: str
+    is_open: bool
+    source: str
+    pace: str
+    weeks: str
+    next_at: Moment | None
+    next_in: str
+    is_overdue: bool
+    running: Cell | None
+    strip: tuple[Cell, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    season: str
+    cycle: int
+    entry: EntryName
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPage:
+    at: Moment
+    verdict: str
+    is_well: bool
+    beats: tuple[Beat, ...]
+    stale_after: str
+    seasons: tuple[SeasonStatus, ...]
+    quarantined: tuple[Incident, ...]
+    versions: tuple[tuple[str, str], ...]
+
+
+def status_page(now: datetime) -> StatusPage:
+    """Everything the status page shows: four queries."""
+    stale_after = timedelta(seconds=max(30.0, 3 * settings.TICK_EVERY_S))
+    beats = tuple(_beat(row, now, stale_after) for row in Heartbeat.objects.order_by("name"))
+    seasons = _seasons(now, stale_after)
+    verdict = _verdict(beats, seasons)
+    return StatusPage(
+        at=moment(now),
+        verdict=verdict or "Everything that should be running is running.",
+        is_well=not verdict,
+        beats=beats,
+        stale_after=duration(stale_after),
+        seasons=seasons,
+        quarantined=_quarantined(),
+        versions=_versions(),
+    )
+
+
+def _beat(row: Heartbeat, now: datetime, stale_after: timedelta) -> Beat:
+    return Beat(row.name, moment(row.at), relative(row.at, now), now - row.at > stale_after)
+
+
+def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus]) -> str:
+    """What is wrong, in a sentence; empty when nothing is."""
+    if any(season.is_open for season in seasons) and not beats:
+        return "A season is open and nobody has ever ticked. Start the ticker and the worker."
+    silent = [beat.name for beat in beats if beat.is_stale]
+    if silent and any(season.is_open for season in seasons):
+        return f"Not heard of lately: {', '.join(silent)}. Weeks may open late until it is started again."
+    overdue = [season for season in seasons if season.is_overdue]
+    return f"A week of {overdue[0].name} is due and has not opened." if overdue else ""
+
+
+def _seasons(now: datetime, patience: timedelta) -> tuple[SeasonStatus, ...]:
+    """The open seasons, newest first; the newest closed one when none is open."""
+    public = Season.objects.exclude(state=SeasonState.DRAFT.value)
+    seasons = list(public.order_by("-state", "-id")[:SEASONS_MAX])  # "open" sorts behind "closed"
+    shown = [season for season in seasons if season.state == SeasonState.OPEN] or seasons[:1]
+    newest: dict[int, list[Cycle]] = {season.id: [] for season in shown}
+    for cycle in _last_cycles(newest):
+        newest[cycle.season_id].append(cycle)
+    return tuple(_season(season, newest[season.id], now, patience) for season in shown)
+
+
+def _last_cycles(season_ids: Iterable[int]) -> Iterable[Cycle]:
+    """The newest cycles of each season, oldest first, in one query."""
+    age = Window(RowNumber(), partition_by=F("season"), order_by=F("number").desc())
+    rows = Cycle.objects.filter(season__in=list(season_ids)).annotate(age=age).filter(age__lte=STRIP_LENGTH)
+    return rows.order_by("season", "number")
+
+
+def _season(season: Season, cycles: Sequence[Cycle], now: datetime, patience: timedelta) -> SeasonStatus:
+    rules = season.rule_book
+    last = cycles[-1].number if cycles else 0
+    due = boundary(rules, last + 1) if season.state == SeasonState.OPEN and last < rules.cycles else None
+    running = next((cycle for cycle in cycles if cycle.state not in TERMINAL_CYCLES), None)
+    return SeasonStatus(
+        slug=season.slug,
+        name=season.name,
+        is_open=season.state == SeasonState.OPEN,
+        source=rules.market_source,
+        pace=pace(season),
+        weeks=f"{last} of {rules.cycles:,}",
+        next_at=moment(due) if due else None,
+        next_in=relative(due, now) if due else "",
+        is_overdue=running is None and due is not None and now - due > patience,
+        running=_cell(running) if running else None,
+        strip=tuple(_cell(cycle) for cycle in cycles),
+    )
+
+
+def _cell(cycle: Cycle) -> Cell:
+    return Cell(cycle.number, cycle_mark(cycle.state), cycle.is_late)
+
+
+def _quarantined() -> tuple[Incident, ...]:
+    rows = (
+        Turn.objects.filter(state=TurnState.QUARANTINED.value)
+        .select_related("cycle__season", "entry__agent")
+        .order_by("-settled_at")[:QUARANTINED_MAX]
+    )
+    return tuple(
+        Incident(turn.cycle.season.slug, turn.cycle.number, name_of(turn.entry), detail(turn.trade_reason))
+        for turn in rows
+    )
+
+
+def _versions() -> tuple[tuple[str, str], ...]:
+    return (
+        ("Open Outcry", own_version()),
+        ("Django", django.get_version()),
+        ("Python", platform.python_version()),
+        ("PostgreSQL", _postgres_version(cast(DatabaseWrapper, connection).pg_version)),
+    )
+
+
+@cache
+def own_version() -> str:
+    """The version in pyproject.toml."""
+    project: Mapping[str, str] = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
+    return project["version"]
+
+
+def _postgres_version(number: int) -> str:
+    """180001 is 18.1."""
+    return f"{number // 10_000}.{number % 10_000}"

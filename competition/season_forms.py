@@ -1,0 +1,82 @@
+"""What an operator may say of a season and of its entries, checked by the same rules that play it."""
+
+import json
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from pydantic import ValidationError as RulesInvalid
+
+from agents.models import Agent
+from competition.core.rules import Rules
+from competition.core.states import SeasonState
+from competition.models import Entry, Season
+from market.core.symbols import UnknownSymbol
+from market.queries import listed_symbols
+
+
+def rules_problems(invalid: RulesInvalid) -> list[str]:
+    """What is wrong with a rules document, one sentence each, led by the rule's name where there is one."""
+    found = invalid.errors(include_url=False, include_context=False, include_input=False)
+    return [": ".join([*map(str, problem["loc"]), _plainly(problem["msg"])]) for problem in found]
+
+
+def _plainly(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+class SeasonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
+    """A draft. `rules` is the whole document as JSON text; what is stored is its normal form."""
+
+    rules = forms.CharField(
+        widget=AdminTextareaWidget(attrs={"rows": 40, "spellcheck": "false"}),
+        help_text="All rules as one JSON document; what is left out gets its default. Frozen when the season opens.",
+    )
+
+    class Meta:
+        model = Season
+        fields: ClassVar = ("name", "slug", "rules")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(self.initial.get("rules"), dict):
+            self.initial["rules"] = json.dumps(self.initial["rules"], indent=2)
+
+    def clean_rules(self) -> dict[str, Any]:
+        try:
+            rules = Rules.model_validate_json(self.cleaned_data["rules"])
+            symbols = listed_symbols(rules.universe)
+        except RulesInvalid as invalid:
+            raise forms.ValidationError(rules_problems(invalid)) from None
+        except UnknownSymbol as unknown:
+            raise forms.ValidationError(f"universe: {unknown}") from None
+        if foreign := [name for name, symbol in symbols.items() if symbol.quote != rules.quote]:
+            raise forms.ValidationError(f"universe: {', '.join(foreign)} cannot be bought with {rules.quote}")
+        entered = self.instance.entries.exclude(portfolio__quote=rules.quote) if self.instance.pk else ()
+        if names := ", ".join(entry.slug for entry in entered):
+            raise forms.ValidationError(f"quote: {names} entered with portfolios in another asset")
+        return rules.document()
+
+
+class EntryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
+    """An agent for a draft."""
+
+    class Meta:
+        model = Entry
+        fields: ClassVar = ("season", "agent")
+
+    def clean_season(self) -> Season:
+        """The season under its row lock, so that nobody opens it before the entry is in."""
+        chosen: Season = self.cleaned_data["season"]
+        season = Season.objects.select_for_update().get(pk=chosen.pk)
+        if season.state != SeasonState.DRAFT:
+            raise forms.ValidationError(f"{season} is {season.state}: entries are taken only while it is a draft.")
+        return season
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        season: Season | None = cleaned.get("season")
+        agent: Agent | None = cleaned.get("agent")
+        if season and agent and season.entries.filter(slug=agent.slug).exists():
+            self.add_error("agent", f"{agent.slug} is in this season already; each agent enters once.")
+        return cleaned

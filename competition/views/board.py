@@ -1,0 +1,34 @@
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from competition.models import Season
+from competition.pages.board import board_page
+from competition.pages.columns import wish_of
+from competition.pages.frame import Frame, current_season, frame_of, season_named
+from competition.pages.progress import as_of, progress_of
+from competition.views.answers import answer
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """The board of the season that matters now; before the first season, what to do."""
+    season = current_season()
+    if season is None:
+        return answer(request, "empty.html", {"frame": Frame()})
+    return _board(request, season)
+
+
+@require_safe
+def season(request: HttpRequest, slug: str) -> HttpResponse:
+    return _board(request, season_named(slug))
+
+
+def _board(request: HttpRequest, season: Season) -> HttpResponse:
+    wish = wish_of(request.GET.get("sort", ""), request.GET.get("kind", ""))
+    progress = progress_of(season)
+    context = {
+        "frame": frame_of(season, as_of(progress)),
+        "page": board_page(season, progress, wish, timezone.now()),
+    }
+    return answer(request, "board.html", context, fragments=("board", "clock"))

@@ -1,0 +1,112 @@
+"""What happened, in the admin of every app: to be searched, read and followed to its public page, never touched."""
+
+import json
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from market.core.canonical import plain
+
+GOOD = frozenset({"answered", "closed", "filled", "hold", "open", "rebalance", "settled"})
+BAD = frozenset({"expired", "held", "late", "missed", "no_answer", "over_budget", "quarantined", "rejected", "silent"})
+NOTHING = "–"
+
+Column = Callable[[Any], SafeString | str]
+
+
+class ViewOnly:
+    """Permissions of what nobody adds, changes or deletes by hand; for admins and for their inlines."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class PublicPage:
+    """Rows that the public can see lead to where. `public_path` may be None."""
+
+    def public_path(self, row: Any) -> str | None:
+        return None
+
+    @admin.display(description="public page")
+    def public_page(self, row: Any) -> SafeString | str:
+        path = self.public_path(row)
+        return format_html('<a href="{}">{}</a>', path, path) if path else NOTHING
+
+    def view_on_site(self, row: Any) -> str | None:
+        return self.public_path(row)
+
+
+class FactAdmin(ViewOnly, PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
+    """Lists and pages of facts."""
+
+    fields: ClassVar[Any] = None  # columns may stand among them, which the types of Django do not know
+    fieldsets: ClassVar[Any] = None
+    actions = None
+    show_full_result_count = False  # one more count of a table that only grows
+
+    class Media:
+        css = {"all": ["market/admin_facts.css"]}
+
+
+class FactInline(ViewOnly, admin.TabularInline):  # type: ignore[type-arg]  # generic for mypy only
+    """Facts shown on the page of what they belong to."""
+
+    fields: ClassVar[Any] = None
+    extra = 0
+    show_change_link = True
+
+
+def state(name: str) -> Column:
+    """The column of a state: its word, on a colour."""
+
+    def column(row: Any) -> SafeString | str:
+        word = getattr(row, name)
+        tone = "good" if word in GOOD else "bad" if word in BAD else "neutral"
+        return format_html('<span class="state state-{}">{}</span>', tone, word.replace("_", " ")) if word else NOTHING
+
+    return _column(name, column)
+
+
+def number(name: str) -> Column:
+    """The column of a decimal, without the zeros that the database pads it with."""
+
+    def column(row: Any) -> str:
+        value = getattr(row, name)
+        return NOTHING if value is None else plain(value)
+
+    return _column(name, column)
+
+
+def json_text(name: str) -> Column:
+    """A JSON field, laid out to be read, escaped."""
+
+    def column(row: Any) -> SafeString:
+        text = json.dumps(getattr(row, name), indent=2, ensure_ascii=False)
+        return format_html('<pre class="verbatim">{}</pre>', text)
+
+    return _column(name, column)
+
+
+def verbatim(name: str) -> Column:
+    """A text exactly as it came, escaped."""
+
+    def column(row: Any) -> SafeString:
+        return format_html('<pre class="verbatim">{}</pre>', getattr(row, name))
+
+    return _column(name, column)
+
+
+def _column(name: str, column: Column) -> Column:
+    column.__name__ = f"{name}_text"
+    return admin.display(description=name.replace("_", " "), ordering=name)(column)

@@ -1,0 +1,14 @@
+"""Every session has a real PostgreSQL and Redis, and no network. Django reads its settings after this file."""
+
+import os
+from pathlib import Path
+
+from tests.support_engines import provide_engines
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+os.environ.setdefault("SECRET_KEY", "only for tests")
+# pytest-socket guards this process; the sitecustomize there guards the Pythons that tests start.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parent / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+provide_engines(os.environ)
