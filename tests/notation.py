@@ -180,6 +180,20 @@ def steady_market(prices: str) -> Candles:
     return hourly(lambda symbol, close: known.get(symbol))
 
 
+def content(rows: str, holdings: str = "", cycle: int = 1) -> dict[str, Any]:
+    """What a brief tells, as far as an agent's own arithmetic needs it: `BTC change_28d 0.1, ETH change_28d none`."""
+    symbols: dict[str, dict[str, str | None]] = {}
+    for base, figure, number in map(str.split, _parts(rows)):
+        row = symbols.setdefault(f"{base}{QUOTE}", dict.fromkeys(("change_7d", "change_28d", "volatility_28d")))
+        row[figure] = None if number == "none" else number
+    return {
+        "cycle": cycle,
+        "rules": {"quote": QUOTE},
+        "market": {"symbols": symbols},
+        "portfolio": {"holdings": {f"{base}{QUOTE}": {"quantity": "1"} for base in _parts(holdings)}},
+    }
+
+
 def snapshot(prices: str, symbols: str, as_of: datetime = MONDAY) -> Snapshot:
     """A day of unmoved prices; a symbol without a price is missing."""
     series = steady_market(prices)(tuple(S(symbols)), as_of - timedelta(days=1), as_of)

@@ -82,7 +82,27 @@ def baseline_reply(model: str, parameters: Mapping[str, Any], brief: Mapping[str
     weights = baseline(brief, parameters)
     if weights is None:
         return json.dumps({"action": "hold", "rationale": why})
-    return rebalance_text(weights, why)
+    return rebalance_text(within_limits(weights, brief), why)
+
+
+def within_limits(weights: Weights, brief: Mapping[str, Any]) -> Weights:
+    """The weights as far as the season's limits allow: below the cap, above the cash floor, within the turnover.
+
+    A yardstick that broke the rules would measure nothing; where limits bind, it goes as far as it may.
+    """
+    rules = brief["rules"]
+    share, cap = 1 - Decimal(rules["min_cash"]), Decimal(rules["max_weight"])
+    wanted = {
+        name: min(_cut(weight * share), cap) for name, weight in weights.items() if name != rules["quote"] and weight
+    }
+    held = {name: Decimal(row["weight"]) for name, row in brief["portfolio"]["holdings"].items()}
+    moves = {name: wanted.get(name, Decimal(0)) - held.get(name, Decimal(0)) for name in sorted(wanted | held)}
+    turnover = (sum(abs(move) for move in moves.values()) + abs(sum(moves.values(), Decimal(0)))) / 2
+    allowed = Decimal(rules["max_turnover"])
+    if turnover > allowed:
+        pace = allowed / turnover
+        wanted = {name: max(_cut(held.get(name, Decimal(0)) + move * pace), Decimal(0)) for name, move in moves.items()}
+    return wanted or _cash(brief)
 
 
 def rebalance_text(weights: Mapping[str, Decimal], rationale: str) -> str:

@@ -1,6 +1,6 @@
 """The house's own contestants: seven baselines and six offline models, enough for a season without any key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,10 @@ def offline_models(seed: int) -> tuple[Profile, ...]:
     return tuple(Profile(slug, name, "single", f"offline/{slug}", {"seed": seed}) for slug, name in names.items())
 
 
-def house(seed: int) -> tuple[Profile, ...]:
-    """Everyone the house can field, in the order of their numbers."""
-    return (*baselines(seed), *offline_models(seed))
+def house(seed: int, universe: Sequence[str]) -> tuple[Profile, ...]:
+    """Everyone the house can field, in the order of their numbers.
+
+    A baseline that is defined by symbols outside the universe (bitcoin, held, without bitcoin) stays away.
+    """
+    fit = (profile for profile in baselines(seed) if set(profile.parameters.get("weights", ())) <= set(universe))
+    return (*fit, *offline_models(seed))

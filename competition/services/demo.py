@@ -65,7 +65,7 @@ def load_finished(now: datetime, on_cycle: Callable[[PlayedCycle], None]) -> Sea
         return None
     rules = finished_rules(now)
     played = play_rules(FINISHED_SLUG, rules, SEED, on_cycle)
-    season = draft_season(FINISHED_SLUG, "Finished demo season", rules, house(SEED))
+    season = draft_season(FINISHED_SLUG, "Finished demo season", rules, house(SEED, UNIVERSE))
     return save_played_season(season, played, "the calendar has ended")
 
 
@@ -81,5 +81,5 @@ def ensure_running(now: datetime) -> tuple[Season, bool]:
         close_season(last.id, now, f"the demo was off for {behind} of its weeks; a new season follows")
     number = Season.objects.filter(slug__startswith=RUNNING_SLUG).count() + 1
     rules = running_rules(now, SEED + number)
-    season = draft_season(f"{RUNNING_SLUG}-{number}", f"Running demo season {number}", rules, house(SEED))
+    season = draft_season(f"{RUNNING_SLUG}-{number}", f"Running demo season {number}", rules, house(SEED, UNIVERSE))
     return open_season(season.id, now), True

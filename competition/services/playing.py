@@ -68,7 +68,7 @@ def play_rules(
     symbols = listed_symbols(rules.universe)
     if rules.market_source == "stored":
         _check_coverage(rules)
-    return play(slug, rules, symbols, contestants_for(house(seed)), _whole_season(rules), on_cycle)
+    return play(slug, rules, symbols, contestants_for(house(seed, rules.universe)), _whole_season(rules), on_cycle)
 
 
 def last_instant(rules: Rules) -> datetime:

@@ -49,7 +49,7 @@ class Stage:
 
     @classmethod
     def set(
-        cls, rules: Rules | None = None, profiles: tuple[Profile, ...] = house(SEED), slug: str = "stage"
+        cls, rules: Rules | None = None, profiles: tuple[Profile, ...] = house(SEED, SYMBOLS), slug: str = "stage"
     ) -> "Stage":
         rules = rules or weekly_rules()
         season = draft_season(slug, "On stage", rules, profiles)

@@ -10,7 +10,7 @@ from competition.services.seasons import draft_season
 from portfolio.core.book import head_of, postings_text
 from portfolio.models import Journal, Order, Portfolio
 from portfolio.queries import journals_of
-from tests.live.stage import SEED, Stage, weekly_rules
+from tests.live.stage import SEED, SYMBOLS, Stage, weekly_rules
 
 
 def ledger_text(slug: str) -> dict[str, str]:
@@ -64,7 +64,7 @@ def test_a_season_written_in_one_go_is_the_season_that_was_lived(stage: Stage) -
     lived = stage.season
     rules = weekly_rules()
     written = save_played_season(
-        draft_season("written", "Written", rules, house(SEED)),
+        draft_season("written", "Written", rules, house(SEED, SYMBOLS)),
         play_rules("written", rules, SEED),
         "the calendar has ended",
     )

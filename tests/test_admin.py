@@ -1,0 +1,371 @@
+"""Operators make agents, seasons and entries, and open seasons. What happened they can read, and nothing else."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import Model
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from agents.core.roster import house
+from agents.models import Agent, AgentKind, Attempt, AttemptOutcome, Brief
+from competition.core.rules import Rules
+from competition.core.states import SeasonState
+from competition.models import Cycle, Entry, Heartbeat, Season, Standing, Turn
+from competition.services.loading import save_played_season
+from competition.services.playing import play_rules
+from competition.services.seasons import agent_for, draft_season
+from competition.services.ticking import heartbeat
+from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:No directory at"),  # collected static files are a matter of deployment
+]
+
+SEED = 3
+START = datetime(2024, 1, 1, tzinfo=UTC)
+FACTS: list[type[Model]] = [
+    *(Brief, Attempt, Portfolio, Journal, Posting, Order, Fill, Valuation),
+    *(Cycle, Turn, Standing, Heartbeat),
+]
+every_fact = pytest.mark.parametrize("model", FACTS, ids=lambda model: model.__name__)
+every_model = pytest.mark.parametrize("model", [*FACTS, Agent, Season, Entry], ids=lambda model: model.__name__)
+
+
+def weekly_rules(**changes: Any) -> Rules:
+    given = {
+        "universe": ("BTCUSDT", "ETHUSDT"),
+        "market_source": "synthetic",
+        "market_starts_at": START,
+        "starts_at": START,
+        "cycles": 3,
+    }
+    return Rules.model_validate({**given, **changes})
+
+
+def page(model: type[Model], kind: str, *args: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{kind}", args=args)
+
+
+def rules_text(season: Season, **changes: Any) -> str:
+    return json.dumps({**season.rules, **changes})
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("operator"))
+    return client
+
+
+@pytest.fixture
+def played() -> Season:
+    """A closed season of three weeks with everyone the house can field."""
+    rules = weekly_rules()
+    season = draft_season("winter", "Winter", rules, house(SEED))
+    heartbeat("second ticker", START)
+    return save_played_season(season, play_rules("winter", rules, SEED), "the calendar has ended")
+
+
+@pytest.fixture
+def draft() -> Season:
+    """A season that two agents have entered and nobody has opened."""
+    return draft_season("spring", "Spring", weekly_rules(), house(SEED)[:2])
+
+
+# Looking
+
+
+@every_model
+def test_everything_can_be_listed_found_and_read(operator: Client, played: Season, model: type[Model]) -> None:
+    row = model._default_manager.first()
+    assert row
+    for url in (page(model, "changelist"), page(model, "changelist") + "?q=1", page(model, "change", row.pk)):
+        answer = operator.get(url)
+        assert answer.status_code == 200
+        assert " style=" not in answer.content.decode()
+        assert "<script>" not in answer.content.decode()
+
+
+@every_model
+def test_a_longer_list_costs_no_more_queries(
+    operator: Client, played: Season, draft: Season, model: type[Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat("beat and worker", START)
+    assert model._default_manager.count() > 1
+
+    def queries(rows: int) -> int:
+        monkeypatch.setattr(admin.site.get_model_admin(model), "list_per_page", rows)
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            operator.get(page(model, "changelist"))
+        return len(captured)
+
+    assert queries(100) == queries(1) <= 12
+
+
+@pytest.mark.parametrize("model", [Cycle, Turn, Standing, Valuation, Order, Fill], ids=lambda model: model.__name__)
+def test_what_happened_in_a_cycle_links_to_its_public_page(
+    operator: Client, played: Season, model: type[Model]
+) -> None:
+    assert '<a href="/s/winter/c/3/">' in operator.get(page(model, "changelist")).content.decode()
+
+
+def test_briefs_and_attempts_link_to_the_cycle_they_were_for(operator: Client, played: Season) -> None:
+    for row in (Brief.objects.order_by("id").first(), Attempt.objects.order_by("id").first()):
+        assert row
+        answer = operator.get(page(type(row), "change", row.pk))
+        assert "/s/winter/c/1/" in answer.content.decode()
+
+
+def test_facts_can_be_narrowed_down_by_date(operator: Client, played: Season) -> None:
+    url = page(Cycle, "changelist") + "?due_at__year=2024&due_at__month=1&due_at__day=8"
+    assert [cycle.number for cycle in operator.get(url).context["cl"].result_list] == [2]
+
+
+def test_a_reply_is_shown_verbatim_and_never_taken_for_markup(operator: Client, played: Season) -> None:
+    brief = Brief.objects.first()
+    assert brief
+    attempt = Attempt.objects.create(
+        brief=brief,
+        number=9,
+        run_token="00000000-0000-0000-0000-000000000009",
+        started_at=START,
+        lease_until=START,
+        ended_at=START,
+        outcome=AttemptOutcome.LATE,
+        reply='<script>alert("mine")</script>\n  now',
+    )
+    text = operator.get(page(Attempt, "change", attempt.pk)).content.decode()
+    assert "&lt;script&gt;alert(&quot;mine&quot;)&lt;/script&gt;\n  now</pre>" in text
+    assert "<script>" not in text
+
+
+def test_a_journal_shows_its_postings_and_an_order_its_fills(operator: Client, played: Season) -> None:
+    funding = Journal.objects.filter(kind="funding").first()
+    filled = Order.objects.filter(state="filled").first()
+    assert funding
+    assert filled
+    text = operator.get(page(Journal, "change", funding.pk)).content.decode()
+    assert text.count(">10000<") == text.count(">-10000<") == 1
+    fill = filled.fills.get()
+    assert fill.trade_id in operator.get(page(Order, "change", filled.pk)).content.decode()
+
+
+def test_a_portfolio_shows_its_book_without_padding(operator: Client, played: Season) -> None:
+    portfolio = Portfolio.objects.get(key="winter/all-cash")
+    assert ">10000 USDT<" in operator.get(page(Portfolio, "change", portfolio.pk)).content.decode()
+
+
+def test_strangers_are_sent_to_the_login(client: Client, played: Season) -> None:
+    assert client.get(page(Turn, "changelist")).status_code == 302
+
+
+# Facts
+
+
+@every_fact
+def test_a_fact_is_neither_added_nor_changed_nor_deleted(operator: Client, played: Season, model: type[Model]) -> None:
+    before = list(model._default_manager.order_by("pk").values())
+    pk = before[0]["id"]
+    assert operator.get(page(model, "add")).status_code == 403
+    for url in (page(model, "add"), page(model, "change", pk), page(model, "delete", pk)):
+        assert operator.post(url, {**before[0], "post": "yes"}).status_code == 403
+    operator.post(page(model, "changelist"), {"action": "delete_selected", "_selected_action": pk, "post": "yes"})
+    assert list(model._default_manager.order_by("pk").values()) == before
+
+
+# Agents
+
+GOOD_AGENT = {"slug": "mine", "name": "Mine", "kind": "single", "model": "offline/steady", "parameters": '{"seed": 1}'}
+
+
+def test_an_agent_added_under_a_known_slug_is_the_next_version(operator: Client) -> None:
+    operator.post(page(Agent, "add"), GOOD_AGENT)
+    operator.post(page(Agent, "add"), {**GOOD_AGENT, "model": "offline/swinger"})
+    assert list(Agent.objects.order_by("version").values_list("version", "model")) == [
+        (1, "offline/steady"),
+        (2, "offline/swinger"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "problem"),
+    [
+        ({"model": "openai/gpt-5"}, "model", "No runner can ask openai yet. There are: baseline/all-cash"),
+        ({"model": "steady"}, "model", "No runner can ask steady yet."),
+        ({"model": "offline/genius"}, "model", "There is no offline/genius. There are: offline/steady"),
+        ({"model": "baseline/momentum"}, "kind", "baseline/momentum is a house baseline."),
+        ({"kind": "firm"}, "kind", "offline/steady is a single model."),
+        ({"parameters": "[1]"}, "parameters", "Write the parameters as an object"),
+        ({"parameters": "{"}, "parameters", "Enter a valid JSON."),
+        (
+            {"kind": "baseline", "model": "baseline/fixed-once", "parameters": "{}"},
+            "parameters",
+            "baseline/fixed-once cannot answer with these parameters (KeyError: &#x27;weights&#x27;).",
+        ),
+        (
+            {"kind": "baseline", "model": "baseline/momentum", "parameters": '{"top": "two"}'},
+            "parameters",
+            "baseline/momentum cannot answer with these parameters (TypeError",
+        ),
+    ],
+)
+def test_an_agent_that_could_not_be_asked_is_refused(
+    operator: Client, changes: dict[str, str], field: str, problem: str
+) -> None:
+    answer = operator.post(page(Agent, "add"), {**GOOD_AGENT, **changes})
+    assert problem in str(answer.context["adminform"].form.errors[field])
+    assert not Agent.objects.exists()
+
+
+def test_an_agent_can_be_corrected_until_it_is_asked(operator: Client) -> None:
+    agent = Agent.objects.create(slug="mine", name="Mine", kind=AgentKind.SINGLE, model="offline/steady")
+    operator.post(page(Agent, "change", agent.pk), {**GOOD_AGENT, "slug": "other", "model": "offline/greedy"})
+    agent.refresh_from_db()
+    assert (agent.slug, agent.model, agent.parameters) == ("mine", "offline/greedy", {"seed": 1})
+
+
+def test_an_agent_that_was_asked_stays_what_it_is(operator: Client, played: Season) -> None:
+    agent = Agent.objects.get(slug="steady")
+    text = operator.get(page(Agent, "change", agent.pk)).content.decode()
+    assert 'name="_save"' not in text
+    assert "&quot;seed&quot;: 3" in text
+    assert operator.post(page(Agent, "change", agent.pk), GOOD_AGENT).status_code == 403
+    assert operator.post(page(Agent, "delete", agent.pk), {"post": "yes"}).status_code == 403
+
+
+# Seasons
+
+
+def test_an_operator_drafts_a_season_from_the_example(operator: Client) -> None:
+    example = operator.get(page(Season, "add")).context["adminform"].form.initial["rules"]
+    operator.post(page(Season, "add"), {"name": "Mine", "slug": "mine", "rules": example})
+    season = Season.objects.get()
+    assert season.state == SeasonState.DRAFT
+    assert season.rules == Rules.model_validate_json(example).document()
+
+
+def test_changed_rules_are_stored_in_their_normal_form(operator: Client, draft: Season) -> None:
+    rules = rules_text(draft, capital="5000.00", max_weight=0.4, starts_at="2030-01-07T01:00:00+01:00")
+    operator.post(page(Season, "change", draft.pk), {"name": "Spring", "rules": rules})
+    draft.refresh_from_db()
+    assert (draft.rules["capital"], draft.rules["max_weight"]) == ("5000", "0.4")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"cycles": 0}, "cycles: Input should be greater than 0"),
+        ({"max_weight": "0.9", "min_cash": "0.2"}, "max_weight 0.9 and min_cash 0.2 contradict each other"),
+        ({"universe": ["BTCUSDT", "XYZUSDT"]}, "universe: XYZUSDT"),
+        ({"quote": "BTC"}, "universe: BTCUSDT, ETHUSDT cannot be bought with BTC"),
+        ({"starts_at": "2024-01-01T00:00:00"}, "starts_at: Input should have timezone info"),
+        ({"captial": "100"}, "captial: Extra inputs are not permitted"),
+        ({"capital": "NaN"}, "capital: Input should be"),
+    ],
+)
+def test_bad_rules_are_refused_beside_their_field(
+    operator: Client, draft: Season, changes: dict[str, Any], problem: str
+) -> None:
+    rules = rules_text(draft, **changes)
+    answer = operator.post(page(Season, "change", draft.pk), {"name": "Renamed", "rules": rules})
+    assert any(problem in said for said in answer.context["adminform"].form.errors["rules"])
+    text = answer.content.decode()
+    assert "errors field-rules" in text
+    assert next(iter(changes)) in text.split('name="rules"')[1], "what was typed is still there"
+    draft.refresh_from_db()
+    assert draft.name == "Spring"
+
+
+def test_rules_that_are_no_json_are_refused_beside_their_field(operator: Client, draft: Season) -> None:
+    answer = operator.post(page(Season, "change", draft.pk), {"name": "Spring", "rules": "{universe: all}"})
+    assert "Invalid JSON" in str(answer.context["adminform"].form.errors["rules"])
+
+
+def test_the_slug_stays_once_portfolios_are_named_after_it(operator: Client, draft: Season) -> None:
+    rules = rules_text(draft)
+    operator.post(page(Season, "change", draft.pk), {"name": "Summer", "slug": "summer", "rules": rules})
+    draft.refresh_from_db()
+    assert (draft.name, draft.slug) == ("Summer", "spring")
+
+
+def test_an_agent_enters_a_draft_with_a_portfolio_of_its_own(operator: Client, draft: Season) -> None:
+    agent = agent_for(house(SEED)[2])
+    operator.post(page(Entry, "add"), {"season": draft.pk, "agent": agent.pk})
+    entry = draft.entries.get(agent=agent)
+    assert (entry.number, entry.slug, entry.portfolio.key) == (3, agent.slug, f"spring/{agent.slug}")
+    assert operator.post(page(Entry, "change", entry.pk), {"agent": 1}).status_code == 403
+    assert operator.post(page(Entry, "delete", entry.pk), {"post": "yes"}).status_code == 403
+
+
+def test_nobody_enters_twice(operator: Client, draft: Season) -> None:
+    agent = Agent.objects.get(slug="all-cash")
+    answer = operator.post(page(Entry, "add"), {"season": draft.pk, "agent": agent.pk})
+    assert "each agent enters once" in str(answer.context["adminform"].form.errors["agent"])
+    assert draft.entries.count() == 2
+
+
+def test_nobody_enters_a_season_that_is_under_way(operator: Client, played: Season) -> None:
+    agent = Agent.objects.create(slug="late", name="Late", kind=AgentKind.SINGLE, model="offline/steady")
+    answer = operator.post(page(Entry, "add"), {"season": played.pk, "agent": agent.pk})
+    assert "season" in answer.context["adminform"].form.errors
+    assert not Portfolio.objects.filter(key="winter/late").exists()
+
+
+# Opening
+
+
+def open_chosen(operator: Client, *seasons: Season, **more: str) -> Any:
+    chosen = {"action": "open_chosen", "_selected_action": [season.pk for season in seasons], **more}
+    return operator.post(page(Season, "changelist"), chosen, follow=True)
+
+
+def test_opening_says_what_will_happen_and_waits_for_a_yes(operator: Client, draft: Season) -> None:
+    answer = open_chosen(operator, draft)
+    text = " ".join(answer.content.decode().split())
+    assert weekly_rules().sha256 in text
+    assert "2 entries get 10000 USDT each" in text
+    assert "Cycle 1 is due on 2024-01-01 00:00 UTC, cycle 3 on 2024-01-15 00:00 UTC" in text
+    assert "The first due date has passed" in text
+    assert "Opening cannot be undone" in text
+    assert " style=" not in text
+    draft.refresh_from_db()
+    assert draft.state == SeasonState.DRAFT
+
+
+def test_a_yes_opens_the_season_and_freezes_it(operator: Client, draft: Season) -> None:
+    answer = open_chosen(operator, draft, confirmed="yes")
+    draft.refresh_from_db()
+    assert draft.state == SeasonState.OPEN
+    assert f"Spring is open; its rules are frozen as {draft.rules_sha256}." in answer.content.decode()
+    assert Journal.objects.filter(kind="funding", portfolio__entry__season=draft).count() == 2
+    assert operator.get(page(Season, "change", draft.pk)).status_code == 200
+    refused = operator.post(page(Season, "change", draft.pk), {"name": "Other", "rules": rules_text(draft)})
+    assert refused.status_code == 403
+
+
+def test_a_season_nobody_entered_is_not_opened(operator: Client) -> None:
+    empty = draft_season("empty", "Empty", weekly_rules(), ())
+    assert "It has no entries" in open_chosen(operator, empty).content.decode()
+    answer = open_chosen(operator, empty, confirmed="yes")
+    assert "Empty was not opened. Season empty has no entries" in answer.content.decode()
+    empty.refresh_from_db()
+    assert empty.state == SeasonState.DRAFT
+
+
+def test_a_season_is_opened_only_once(operator: Client, draft: Season, played: Season) -> None:
+    text = open_chosen(operator, draft, played).content.decode()
+    assert "It is closed; only a draft can be opened." in text
+    assert "Yes, open" not in text
+    open_chosen(operator, draft, confirmed="yes")
+    answer = open_chosen(operator, draft, confirmed="yes")
+    assert "Spring was not opened." in answer.content.decode()
+    assert Journal.objects.filter(kind="funding", portfolio__entry__season=draft).count() == 2
