@@ -76,7 +76,6 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
     date_hierarchy = "opened_at"
     ordering = ("-id",)
     actions = ("open_chosen",)
-    inlines = (EntryInline,)
 
     class Media:
         css = {"all": ["market/admin_facts.css"]}
@@ -99,6 +98,9 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
             return ((None, {"fields": ("name", "slug", "next_steps", "rules")}),)
         course = ("name", "slug", state("state"), "opened_at", "closed_at", "close_reason", "rules_sha256")
         return ((None, {"fields": course}), ("Rules", {"fields": (json_text("rules"),)}))
+
+    def get_inlines(self, request: HttpRequest, obj: Season | None) -> tuple[type[EntryInline], ...]:
+        return (EntryInline,) if obj else ()
 
     def get_readonly_fields(self, request: HttpRequest, obj: Season | None = None) -> tuple[str, ...]:
         entered = obj is not None and obj.entries.exists()

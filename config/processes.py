@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any
 
 from honcho.colour import get_colours
-from honcho.printer import Printer
+from honcho.printer import Message, Printer
 from honcho.process import Process
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,7 @@ TABLE = {
         --no-ws --workers-kill-timeout 2 --log-level warning agents.runner:application""",
 }
 # What the runner must not hold: it answers for models and needs neither the database nor the site's key.
-NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
+NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL")
 
 
 @dataclass(frozen=True)
@@ -116,18 +116,25 @@ class _Crew:
         on_stop_signals(lambda *_: self.events.put(None))
         try:
             for member in self.members.values():
-                threading.Thread(target=member.run, args=(self.events,), daemon=True).start()
+                threading.Thread(target=self._live, args=(member,), daemon=True).start()
             while self.members:
                 with suppress(Empty):
                     self._take(self.events.get(timeout=0.2))
                 self._look()
         except BaseException:  # a terminal that has been closed, say: nobody may be left behind
-            self._send_all(os.killpg, signal.SIGKILL)
+            self._kill_all()
             raise
         if self.first_dead is None:
             return None
         name, code = self.first_dead
         return Death(name, code, tuple(self.last_lines[name]))
+
+    def _live(self, member: Process) -> None:
+        try:
+            member.run(self.events)
+        except OSError as error:  # the system could not start it
+            self.last_lines[member.name].append(str(error))
+            self.events.put(Message("stop", {"returncode": 127}, None, member.name, None))
 
     def _take(self, message: Any) -> None:
         if message is None:
@@ -135,7 +142,7 @@ class _Crew:
         elif message.type == "line":
             self._print(message)
         elif message.type == "start" and self.kill_at is not None:
-            _send(os.kill, message.data["pid"], signal.SIGTERM)
+            self.members[message.name]._child.terminate()
         elif message.type == "stop":
             del self.members[message.name]
             self._mourn(message.name, message.data["returncode"])
@@ -146,8 +153,9 @@ class _Crew:
             code = member._child and member._child.poll()
             if code is not None:
                 self._mourn(name, code)
+                _kill_group(member)
         if self.kill_at is not None and time.monotonic() > self.kill_at:
-            self._send_all(os.killpg, signal.SIGKILL)
+            self._kill_all()
 
     def _mourn(self, name: str, code: int) -> None:
         if self.kill_at is None:
@@ -160,12 +168,14 @@ class _Crew:
         self.kill_at = time.monotonic() + END_WITHIN_S
         if print_it:
             print("\nStopping everything", flush=True)  # noqa: T201
-        self._send_all(os.kill, signal.SIGTERM)  # to each one's head: it knows best how to end its own
-
-    def _send_all(self, send: Callable[[int, int], None], signum: signal.Signals) -> None:
         for member in self.members.values():
             if member._child is not None:
-                _send(send, member._child.pid, signum)
+                member._child.terminate()  # its head only, which knows best how to end its own
+
+    def _kill_all(self) -> None:
+        for member in self.members.values():
+            if member._child is not None:
+                _kill_group(member)
 
     def _print(self, message: Any) -> None:
         text = message.data.decode("utf-8", "replace").rstrip()
@@ -174,9 +184,9 @@ class _Crew:
             self.printer.write(message)
 
 
-def _send(send: Callable[[int, int], None], pid: int, signum: signal.Signals) -> None:
+def _kill_group(member: Process) -> None:
     with suppress(ProcessLookupError):  # it was quicker
-        send(pid, signum)
+        os.killpg(member._child.pid, signal.SIGKILL)
 
 
 def _runner_environ(environ: Mapping[str, str]) -> dict[str, str]:

@@ -66,6 +66,9 @@ class FactInline(ViewOnly, admin.TabularInline):  # type: ignore[type-arg]  # ge
     extra = 0
     show_change_link = True
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return self.fields
+
 
 def state(name: str) -> Column:
     """The column of a state: its word, on a colour."""

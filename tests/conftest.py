@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import django
+
 from tests.support_engines import provide_engines
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
@@ -12,3 +14,4 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(Path(__file__).parent / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 provide_engines(os.environ)
+django.setup()  # conftests below import models before pytest-django would set it up

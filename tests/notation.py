@@ -180,17 +180,20 @@ def steady_market(prices: str) -> Candles:
     return hourly(lambda symbol, close: known.get(symbol))
 
 
-def content(rows: str, holdings: str = "", cycle: int = 1) -> dict[str, Any]:
-    """What a brief tells, as far as an agent's own arithmetic needs it: `BTC change_28d 0.1, ETH change_28d none`."""
+def content(rows: str, holdings: str = "", cycle: int = 1, **limits: str) -> dict[str, Any]:
+    """What a brief tells, as far as an agent's own arithmetic needs it.
+
+    Rows are `BTC change_28d 0.1, ETH change_28d none`, holdings `BTC 40%`; `limits` are fractions by name.
+    """
     symbols: dict[str, dict[str, str | None]] = {}
     for base, figure, number in map(str.split, _parts(rows)):
         row = symbols.setdefault(f"{base}{QUOTE}", dict.fromkeys(("change_7d", "change_28d", "volatility_28d")))
         row[figure] = None if number == "none" else number
     return {
         "cycle": cycle,
-        "rules": {"quote": QUOTE},
+        "rules": {"quote": QUOTE, "max_weight": "1", "min_cash": "0", "max_turnover": "1", **limits},
         "market": {"symbols": symbols},
-        "portfolio": {"holdings": {f"{base}{QUOTE}": {"quantity": "1"} for base in _parts(holdings)}},
+        "portfolio": {"holdings": {name: {"quantity": "1", "weight": plain(w)} for name, w in W(holdings).items()}},
     }
 
 

@@ -54,6 +54,7 @@ class Rules(BaseModel):
     on_time_s: Seconds = 120
     late_s: Seconds = 172_800
     trade_window_s: Seconds = 3600
+    turn_lease_s: Seconds = 60
 
     # what a decision may ask for
     max_weight: Fraction = Decimal(1)
@@ -100,6 +101,8 @@ class Rules(BaseModel):
     def phases_fit_into_the_cycle(self) -> Self:
         if self.attempt_s > self.ask_s:
             raise ValueError("attempt_s is longer than ask_s: one attempt would outlast the whole asking phase")
+        if self.turn_lease_s > self.trade_window_s:
+            raise ValueError("turn_lease_s is longer than trade_window_s: one broken lease would cost the whole window")
         if self.ask_s + self.trade_window_s > self.cycle_s:
             raise ValueError("ask_s and trade_window_s together are longer than the cycle")
         if self.late_s > self.cycle_s:

@@ -189,4 +189,6 @@ def _message(board: Sequence[StandingRow], names: Mapping[str, EntryName], rules
     parts = [f"{names[row.entry].name} at {money(row.value / rules.capital * 100, 1)}" for row in ordered]
     sentence = f"Highest is {parts[-1]}, lowest {parts[0]}"
     at = next((index for index, row in enumerate(ordered) if row.entry == rules.benchmark), None)
-    return f"{sentence}; the benchmark, {parts[at]}." if at is not None else f"{sentence}."
+    if at is None:
+        return f"{sentence}."
+    return f"{sentence}; the benchmark ({names[rules.benchmark].name}) at {parts[at].rpartition(' ')[2]}."

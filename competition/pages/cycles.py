@@ -1,22 +1,23 @@
 """The page of one cycle: how far it is or how it ended, the market all were shown, and every turn's evidence."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 from django.urls import reverse
 
 from competition.core.rules import Rules
 from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, CycleState, TurnState
 from competition.models import Cycle, Season
-from competition.pages.figures import NOTHING, Figure, Moment, moment, percent, price, signed_percent
+from competition.pages.figures import NOTHING, Figure, Moment, listed, moment, percent, price, signed_percent
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Way, ways
 from competition.pages.text import detail, line
 from competition.pages.turns import TurnView, turn_views
-from competition.pages.words import Mark, cycle_mark
+from competition.pages.words import VERDICT_MARKS, Mark, cycle_mark
 
 TURNS_PER_PAGE = 40
 NUMBER_MAX = 2_147_483_647  # what the database can count to
@@ -143,21 +144,30 @@ def _sentence(cycle: Cycle, state: CycleState) -> str:
         return _OVER[state]
     if state is CycleState.BRIEFING:
         return "The market snapshot is being taken. If there is none by the deadline, everybody holds."
-    counts = cycle.turns.aggregate(
-        all=Count("id"),
-        waiting=Count("id", Q(state=TurnState.ASKING.value)),
-        over=Count("id", Q(state__in=[turn_state.value for turn_state in TERMINAL_TURNS])),
-    )
+    counts = Counter[tuple[str, str]]()
+    for turn_state, verdict, count in cycle.turns.values_list("state", "verdict").annotate(n=Count("id")).order_by():
+        counts[turn_state, verdict] = count
+    everybody = counts.total()
     if state is CycleState.ASKING:
-        decided = counts["all"] - counts["waiting"]
-        return f"{decided} of {counts['all']} have decided. Whoever is silent at the deadline places no order."
+        decided = everybody - sum(count for (at, _), count in counts.items() if at == TurnState.ASKING)
+        return f"{decided} of {everybody} have decided. Whoever is silent at the deadline places no order."
     if state is CycleState.TRADING and cycle.trade_snapshot is None:
         return "All verdicts are in. Trading waits for the one price snapshot that everybody trades at."
     if state is CycleState.TRADING:
-        return f"Orders are being carried out: {counts['over']} of {counts['all']} are settled."
+        over = sum(count for (at, _), count in counts.items() if at in TERMINAL_TURNS)
+        return f"Orders are being carried out: {over} of {everybody} are settled."
     if state is CycleState.CLOSING:
         return "Every turn is settled. The board is being written."
-    return f"{counts['all']} were asked, and what they decided is settled."
+    return f"{everybody} were asked: {_verdicts(counts)}."
+
+
+def _verdicts(counts: Mapping[tuple[str, str], int]) -> str:
+    """How many turns came to which verdict, in words."""
+    parts = []
+    for verdict, (word, _, _) in VERDICT_MARKS.items():
+        count = sum(number for (_, given), number in counts.items() if given == verdict)
+        parts += [f"{count} {word.lower()}"] if count else []
+    return listed(parts)
 
 
 def _steps(cycle: Cycle, rules: Rules) -> tuple[Step, ...]:

@@ -128,7 +128,7 @@ def _column(row: StandingRow, rules: Rules) -> dict[str, Figure]:
         "Turnover": Figure(f"{money(row.turnover)} × value"),
         "Trading fees": Figure(f"{money(row.fees)} {rules.quote}"),
         "AI cost": Figure(f"{money(row.ai_cost)} USD"),
-        "Valid decisions": Figure(f"{row.valid} of {row.due} weeks, {percent(row.coverage, 0)}"),
+        "Valid decisions": Figure(f"{row.valid}/{row.due}, {percent(row.coverage, 0)}"),
     }
 
 

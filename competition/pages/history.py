@@ -124,5 +124,5 @@ def _trade(fill: Fill) -> TradeLine:
         price=price(fill.price),
         slippage=basis_points(fill.price, order.reference_price, buying=order.side == Side.BUY),
         amount=money(fill.quote_amount),
-        fee=f"{quantity(fill.fee)} {fill.fee_asset}",
+        fee=f"{money(fill.fee, 4)} {fill.fee_asset}",
     )

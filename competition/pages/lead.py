@@ -48,10 +48,10 @@ def _against_benchmark(leaders: Sequence[StandingRow], names: Mapping[str, Entry
         return ""
     benchmark = names[rules.benchmark].name
     if any(row.entry == rules.benchmark for row in leaders):
-        return f"That is the benchmark itself, {benchmark}: nobody has beaten it."
+        return f"That is the benchmark itself ({benchmark}): nobody has beaten it."
     figure = points(abs(excess)).text.lstrip("+")
-    idle = " without a single trade" if all(row.turnover == 0 for row in leaders) else ""
-    return f"That is {figure} points {'above' if excess >= 0 else 'below'} the benchmark, {benchmark}{idle}."
+    sentence = f"That is {figure} points {'above' if excess >= 0 else 'below'} the benchmark ({benchmark})."
+    return f"Without a single trade. {sentence}" if all(row.turnover == 0 for row in leaders) else sentence
 
 
 def _little(week: int) -> str:

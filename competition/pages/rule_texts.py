@@ -159,6 +159,13 @@ RULE_TEXTS: tuple[RuleText, ...] = (
         "When there are no prices by its end, nobody trades that week.",
     ),
     RuleText(
+        "turn_lease_s",
+        CALENDAR,
+        "Hold on a turn being traded",
+        lambda rules: exact_duration(rules.turn_lease_s),
+        "When a process dies while it carries out a turn, another takes over after this.",
+    ),
+    RuleText(
         "max_weight",
         DECISION,
         "Largest position",

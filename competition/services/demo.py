@@ -56,6 +56,7 @@ def running_rules(now: datetime, seed: int) -> Rules:
         on_time_s=3,
         late_s=30,
         trade_window_s=30,
+        turn_lease_s=5,
     )
 
 

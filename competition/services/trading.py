@@ -41,8 +41,6 @@ from portfolio.services import RecordingBroker, post, value_at
 
 logger = logging.getLogger(__name__)
 
-TURN_LEASE = timedelta(seconds=60)
-
 # (snapshot to trade at, season's setting) -> who fills
 BrokerFor = Callable[[Snapshot, Setting], Broker]
 
@@ -128,8 +126,9 @@ def _trade(
 ) -> None:
     token = uuid.uuid4()
     now = clock()
+    lease_until = now + timedelta(seconds=setting.rules.turn_lease_s)
     free = Turn.objects.filter(id=turn_id, state=TurnState.DECIDED).exclude(lease_until__gt=now)
-    if not free.update(token=token, lease_until=now + TURN_LEASE):
+    if not free.update(token=token, lease_until=lease_until):
         return  # another process is at it
     turn = Turn.objects.select_related("entry__portfolio").get(id=turn_id)
     portfolio = turn.entry.portfolio

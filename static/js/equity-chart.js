@@ -11,7 +11,7 @@
   const strokes = {
     model: { lineWidth: 2, lineStyle: LineStyle.Solid },
     baseline: { lineWidth: 1, lineStyle: LineStyle.Dashed },
-    benchmark: { lineWidth: 3, lineStyle: LineStyle.LargeDashed },
+    benchmark: { lineWidth: 3, lineStyle: LineStyle.Dashed },
   };
 
   const canvas = document.createElement("div");

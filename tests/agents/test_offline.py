@@ -32,12 +32,16 @@ def broken(decision: Decision, market: str = RISING) -> set[str]:
     return {violation.rule for violation in violations_of(decision, Bounds(Limits(), tradable, "USDT", {}))}
 
 
+def broken_off(text: str) -> bool:
+    return text.count("{") != text.count("}")
+
+
 def test_the_steady_one_spreads_seventy_percent_and_moves_every_fourth_week() -> None:
     # 0.7 / 3 = 0.2333.. -> 0.23
     assert decided("steady", content(RISING, cycle=2)) == Decision(
         Action.REBALANCE, W("BTC 23%, ETH 23%, SOL 23%"), None, "Spread wide and keep 30 % dry."
     )
-    moves = [decided("steady", content(RISING, holdings="BTC", cycle=week)).action for week in range(1, 9)]
+    moves = [decided("steady", content(RISING, holdings="BTC 50%", cycle=week)).action for week in range(1, 9)]
     assert moves == [Action.REBALANCE, Action.HOLD, Action.HOLD, Action.HOLD] * 2
 
 
@@ -64,9 +68,9 @@ def test_the_garbled_one_is_unreadable_in_some_weeks_and_fair_in_the_others() ->
 def test_the_garbled_one_breaks_off_or_says_nan_and_neither_is_ever_read() -> None:
     texts = [said("garbled", content(RISING, cycle=week)) for week in WEEKS]
     assert any("NaN" in text for text in texts)
-    assert any(not text.endswith("}") for text in texts)
+    assert any(broken_off(text) for text in texts)
     for text in texts:
-        assert (parse_reply(text).decision is None) == ("NaN" in text or not text.endswith("}"))
+        assert (parse_reply(text).decision is None) == ("NaN" in text or broken_off(text))
 
 
 def test_the_latecomer_is_late_in_some_weeks_and_fair_in_the_others() -> None:
@@ -118,7 +122,7 @@ def test_every_character_has_something_to_say_about_any_market(
     model: str, bases: set[str], cycle: int, seed: int, objections: list[str]
 ) -> None:
     market = ", ".join(f"{base} change_7d {'none' if cycle % 3 else '0.1'}" for base in sorted(bases))
-    brief = content(market, holdings="BTC" if cycle % 2 else "", cycle=cycle)
+    brief = content(market, holdings="BTC 50%" if cycle % 2 else "", cycle=cycle)
     reply = offline_reply(model, {"seed": seed}, brief, objections)
     assert reply.text
     assert reply == offline_reply(model, {"seed": seed}, brief, objections)

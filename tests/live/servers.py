@@ -1,28 +1,19 @@
-"""Loopback helpers: free ports, waiting for a server, and a server that says one thing and hangs up."""
+"""Loopback helpers: free ports, waiting for an answer, and a server that says one thing and hangs up."""
 
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-PATIENCE_S = 60.0
+from tests.support_engines import PATIENCE_S, until
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Return as soon as `condition` holds; fail with `what` when it does not within `patience_s`."""
-    give_up_at = time.monotonic() + patience_s
-    while not condition():
-        assert time.monotonic() < give_up_at, f"waited {patience_s:.0f} s in vain for {what}"
-        threading.Event().wait(0.05)
 
 
 def until_answers(url: str) -> None:

@@ -1,0 +1,178 @@
+"""Real processes, real kill -9: tickers, workers and the broker die at chosen moments, and the season goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+
+from agents.core.roster import house
+from competition.core.rules import Rules
+from competition.core.states import CycleState
+from competition.models import Cycle, Season
+from competition.services.seasons import draft_season, open_season
+from portfolio.models import Order
+from tests.live.audit import faults
+from tests.live.servers import free_port, until_answers
+from tests.live.stage import SEED, START, SYMBOLS
+from tests.support_engines import until
+
+pytestmark = pytest.mark.processes
+
+
+def quick_season(cycles: int) -> Season:
+    """A season whose week lasts four seconds, starting in a moment."""
+    rules = Rules(
+        universe=SYMBOLS,
+        market_source="synthetic",
+        market_seed=SEED,
+        market_starts_at=START,
+        starts_at=datetime.now(UTC) + timedelta(seconds=1),
+        cycles=cycles,
+        cycle_s=4,
+        ask_s=2,
+        attempt_s=1,
+        on_time_s=1,
+        late_s=4,
+        trade_window_s=2,
+        turn_lease_s=1,
+    )
+    season = draft_season("quick", "Quick", rules, house(SEED, SYMBOLS))
+    return open_season(season.id, datetime.now(UTC))
+
+
+class Processes:
+    """The processes of a season, each in a group of its own so that it can be killed with all its children."""
+
+    def __init__(self, root: Path, database: str) -> None:
+        params = connection.get_connection_params()
+        host = params.get("host", "")
+        self.root = root
+        self.runner_port = free_port()
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": f"postgresql://{params.get('user', '')}@/{database}?host={host}",
+            "RUNNER_URL": f"http://127.0.0.1:{self.runner_port}",
+            "TICK_EVERY_S": "0.3",
+            "LOG_LEVEL": "ERROR",
+        }
+        self.alive: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, name: str) -> None:
+        runner = ["granian", "--interface", "asgi", "--port", str(self.runner_port), "agents.runner:application"]
+        celery = ["celery", "--quiet", "--app", "config.celery"]
+        schedule = f"/tmp/beat-{os.getpid()}-{self.runner_port}"
+        command = {
+            "ticker": ["manage.py", "ticker"],
+            "runner": ["-m", *runner],
+            "worker": ["-m", *celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip"],
+            "beat": ["-m", *celery, "beat", "--schedule", schedule, "--pidfile="],
+        }[name]
+        environment = dict(self.environment)
+        if name == "runner":
+            environment["DJANGO_SETTINGS_MODULE"] = "config.settings_runner"
+        self.alive[name] = subprocess.Popen(
+            [sys.executable, "-W", "ignore", *command], cwd=self.root, env=environment, start_new_session=True
+        )
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the process and all its children."""
+        process = self.alive.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=20)
+
+    def kill_all(self) -> None:
+        for name in list(self.alive):
+            self.kill(name)
+
+
+@contextmanager
+def running(root: Path, database: str, *names: str) -> Iterator[Processes]:
+    processes = Processes(root, database)
+    try:
+        for name in names:
+            processes.start(name)
+        until_answers(f"http://127.0.0.1:{processes.runner_port}/livez")
+        yield processes
+    finally:
+        processes.kill_all()
+
+
+def cycle_is(season: Season, number: int, *states: CycleState) -> Callable[[], bool]:
+    return lambda: season.cycles.filter(number=number, state__in=states).exists()
+
+
+def dealt_with(season: Season, number: int) -> Callable[[], bool]:
+    return cycle_is(season, number, CycleState.CLOSED, CycleState.HELD, CycleState.MISSED)
+
+
+def test_a_ticker_killed_in_every_phase_of_a_cycle_loses_nothing_and_repeats_nothing(
+    own_database: str, repository: Path
+) -> None:
+    moments = {
+        1: lambda season: cycle_is(season, 1, CycleState.BRIEFING, CycleState.ASKING),
+        2: lambda season: lambda: Order.objects.filter(cycle_number=2).exists(),
+        3: lambda season: cycle_is(season, 3, CycleState.TRADING, CycleState.CLOSING, CycleState.CLOSED),
+        4: lambda season: lambda: Cycle.objects.filter(number=4).exists(),
+    }
+    with running(repository, own_database, "runner") as processes:
+        season = quick_season(cycles=5)
+        processes.start("ticker")
+        for number, moment in moments.items():
+            until(moment(season), f"the chosen moment of cycle {number}")
+            processes.kill("ticker")
+            assert faults(season) == []
+            processes.start("ticker")
+        until(dealt_with(season, 5), "the last cycle to end")
+        until(lambda: Season.objects.filter(id=season.id, state="closed").exists(), "the season to close")
+    assert faults(season) == []
+    states = list(season.cycles.order_by("number").values_list("state", flat=True))
+    assert len(states) == 5
+    assert states.count("closed") >= 2
+
+
+def test_two_tickers_at_once_do_everything_once(own_database: str, repository: Path) -> None:
+    with running(repository, own_database, "runner") as processes:
+        season = quick_season(cycles=3)
+        processes.start("ticker")
+        first = processes.alive.pop("ticker")
+        processes.start("ticker")
+        try:
+            until(dealt_with(season, 3), "the last cycle to end")
+        finally:
+            os.killpg(first.pid, signal.SIGKILL)
+            first.wait(timeout=20)
+    assert faults(season) == []
+    assert set(season.cycles.values_list("state", flat=True)) == {"closed"}
+
+
+def test_beat_and_a_worker_survive_kill_9_and_a_flushed_redis(own_database: str, repository: Path) -> None:
+    broker = redis.Redis.from_url(redis_url())
+    with running(repository, own_database, "runner", "worker", "beat") as processes:
+        season = quick_season(cycles=12)
+        until(lambda: season.cycles.closed().exists(), "a first cycle to close")
+        processes.kill("worker")
+        broker.flushdb()
+        assert faults(season) == []
+        closed = season.cycles.closed().count()
+        processes.start("worker")
+        until(lambda: season.cycles.closed().count() > closed, "another cycle to close after the worker's death")
+        processes.kill("beat")
+        processes.start("beat")
+        closed = season.cycles.closed().count()
+        until(lambda: season.cycles.closed().count() > closed, "another cycle to close after beat's death")
+    assert faults(season) == []
+
+
+def redis_url() -> str:
+    """The broker's address in the form redis-py reads: celery writes a socket as redis+socket://."""
+    url = settings.REDIS_URL
+    return url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
