@@ -15,6 +15,7 @@ from market.core.symbols import DEFAULT_SYMBOLS, QUOTE_ASSET
 
 KNOWN_MODELS = {"baseline": BASELINES, "offline": OFFLINE_MODELS}
 KIND_OF_PROVIDER = {"baseline": AgentKind.BASELINE, "offline": AgentKind.SINGLE}
+UNTIL_ASKED = "Once asked, an agent stays what it is. One added under a slug that exists is its next version."
 # As much of a brief as baselines read: enough to find out whether their parameters can be worked with.
 TRIAL_BRIEF = {
     "cycle": 1,
@@ -87,7 +88,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for myp
         return agents
 
     def get_fieldsets(self, request: HttpRequest, obj: Agent | None = None) -> Any:
-        told = "" if obj and not self.has_change_permission(request, obj) else "Once asked, an agent stays what it is."
+        told = "" if obj and not self.has_change_permission(request, obj) else UNTIL_ASKED
         identity = ("name", "slug", "version") if obj else ("name", "slug")
         parameters: Any = "parameters" if told else json_text("parameters")
         return ((None, {"description": told, "fields": (*identity, "kind", "model", parameters)}),)

@@ -6,7 +6,10 @@ from django.http import HttpRequest
 
 from competition import admin_seasons  # noqa: F401 - registers them
 from competition.models import Cycle, Heartbeat, Standing, Turn
-from market.admin_facts import FactAdmin, json_text, number, state
+from market.admin_facts import FactAdmin, json_text, money, number, related, state
+
+admin.site.site_header = admin.site.site_title = "Open Outcry"
+admin.site.index_title = "What is on record"
 
 
 def cycle_path(cycle: Cycle) -> str:
@@ -44,13 +47,13 @@ class CycleAdmin(FactAdmin):
 @admin.register(Turn)
 class TurnAdmin(FactAdmin):
     list_display = (
-        "season",
-        "number",
-        "entry",
+        related("cycle__season__name", "season"),
+        related("cycle__number", "cycle"),
+        related("entry__slug", "entry"),
         state("state"),
         state("verdict"),
         "verdict_reason",
-        number("value_after"),
+        money("value_after"),
         "public_page",
     )
     list_filter = ("state", "verdict", "cycle__season")
@@ -81,14 +84,6 @@ class TurnAdmin(FactAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Turn]:
         return super().get_queryset(request).defer("decision", "violations", "unwrapped", "skipped")
 
-    @admin.display(ordering="cycle__season")
-    def season(self, turn: Turn) -> str:
-        return turn.cycle.season.name
-
-    @admin.display(ordering="cycle__number", description="cycle")
-    def number(self, turn: Turn) -> int:
-        return turn.cycle.number
-
     def public_path(self, row: Turn) -> str:
         return cycle_path(row.cycle)
 
@@ -96,11 +91,12 @@ class TurnAdmin(FactAdmin):
 @admin.register(Standing)
 class StandingAdmin(FactAdmin):
     list_display = (
-        "cycle",
+        related("cycle__season__name", "season"),
+        related("cycle__number", "cycle"),
         "position",
         "rank",
-        "entry",
-        number("value"),
+        related("entry__slug", "entry"),
+        money("value"),
         number("net_return"),
         number("coverage"),
         "unranked",

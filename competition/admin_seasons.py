@@ -1,6 +1,5 @@
 """Seasons and entries in the admin. A draft can be changed and entered; opening it freezes it, and asks before."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,10 +20,10 @@ from competition.core.rules import Rules
 from competition.core.schedule import boundary
 from competition.core.states import SeasonState, UndeclaredTransition
 from competition.models import Entry, Season
-from competition.season_forms import EntryForm, SeasonForm
+from competition.season_forms import EntryForm, SeasonForm, rules_text
 from competition.services.demo import UNIVERSE, last_monday
 from competition.services.seasons import SeasonRefused, enter, open_season
-from market.admin_facts import FactInline, PublicPage, ViewOnly, json_text, state
+from market.admin_facts import FactInline, PublicPage, ViewOnly, preformatted, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
         if obj.state == SeasonState.DRAFT:
             return ((None, {"fields": ("name", "slug", "next_steps", "rules")}),)
         course = ("name", "slug", state("state"), "opened_at", "closed_at", "close_reason", "rules_sha256")
-        return ((None, {"fields": course}), ("Rules", {"fields": (json_text("rules"),)}))
+        return ((None, {"fields": course}), ("Rules", {"fields": ("frozen_rules",)}))
 
     def get_inlines(self, request: HttpRequest, obj: Season | None) -> tuple[type[EntryInline], ...]:
         return (EntryInline,) if obj else ()
@@ -107,7 +106,7 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
         return ("next_steps", "slug") if entered else ("next_steps",)  # portfolios are named after the slug
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        return {"rules": json.dumps(example_rules(timezone.now()).document(), indent=2)}
+        return {"rules": rules_text(example_rules(timezone.now()).document())}
 
     def has_change_permission(self, request: HttpRequest, obj: Season | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or obj.state == SeasonState.DRAFT)
@@ -117,6 +116,10 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
 
     def public_path(self, row: Season) -> str | None:
         return None if row.state == SeasonState.DRAFT else f"/s/{row.slug}/"
+
+    @admin.display(description="rules")
+    def frozen_rules(self, season: Season) -> SafeString:
+        return preformatted(rules_text(season.rules))
 
     @admin.display(description="entries", ordering="entries_count")
     def entered(self, season: Season) -> int:

@@ -63,6 +63,7 @@ class Entry(models.Model):
     number = models.PositiveSmallIntegerField()
 
     class Meta:
+        verbose_name_plural = "entries"
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["season", "slug"], name="entry_slug_unique"),
             models.UniqueConstraint(fields=["season", "number"], name="entry_number_unique"),

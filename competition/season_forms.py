@@ -1,6 +1,7 @@
 """What an operator may say of a season and of its entries, checked by the same rules that play it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django import forms
@@ -13,6 +14,12 @@ from competition.core.states import SeasonState
 from competition.models import Entry, Season
 from market.core.symbols import UnknownSymbol
 from market.queries import listed_symbols
+
+
+def rules_text(document: Mapping[str, Any]) -> str:
+    """A rules document as text, in the order in which the rules are declared; the database keeps none."""
+    known = {name: document[name] for name in Rules.model_fields if name in document}
+    return json.dumps({**known, **document}, indent=2)
 
 
 def rules_problems(invalid: RulesInvalid) -> list[str]:
@@ -40,7 +47,7 @@ class SeasonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if isinstance(self.initial.get("rules"), dict):
-            self.initial["rules"] = json.dumps(self.initial["rules"], indent=2)
+            self.initial["rules"] = rules_text(self.initial["rules"])
 
     def clean_rules(self) -> dict[str, Any]:
         try:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -41,7 +42,7 @@ class PublicPage:
     @admin.display(description="public page")
     def public_page(self, row: Any) -> SafeString | str:
         path = self.public_path(row)
-        return format_html('<a href="{}">{}</a>', path, path) if path else NOTHING
+        return format_html('<a href="{}">view</a>', path) if path else NOTHING
 
     def view_on_site(self, row: Any) -> str | None:
         return self.public_path(row)
@@ -82,7 +83,7 @@ def state(name: str) -> Column:
 
 
 def number(name: str) -> Column:
-    """The column of a decimal, without the zeros that the database pads it with."""
+    """The column of a decimal, to the last digit, without the zeros that the database pads it with."""
 
     def column(row: Any) -> str:
         value = getattr(row, name)
@@ -91,12 +92,31 @@ def number(name: str) -> Column:
     return _column(name, column)
 
 
+def money(name: str) -> Column:
+    """The column of an amount, rounded for lists; its own page has every digit."""
+
+    def column(row: Any) -> str:
+        value = getattr(row, name)
+        return NOTHING if value is None else f"{value:,.2f}"
+
+    return _column(name, column)
+
+
+def related(path: str, description: str) -> Column:
+    """The column of a value that a related row has: `entry__slug` is the slug of the entry."""
+
+    def column(row: Any) -> str:
+        return str(reduce(getattr, path.split("__"), row))
+
+    column.__name__ = f"{path}_text"
+    return admin.display(description=description, ordering=path)(column)
+
+
 def json_text(name: str) -> Column:
     """A JSON field, laid out to be read, escaped."""
 
     def column(row: Any) -> SafeString:
-        text = json.dumps(getattr(row, name), indent=2, ensure_ascii=False)
-        return format_html('<pre class="verbatim">{}</pre>', text)
+        return preformatted(json.dumps(getattr(row, name), indent=2, ensure_ascii=False))
 
     return _column(name, column)
 
@@ -105,9 +125,14 @@ def verbatim(name: str) -> Column:
     """A text exactly as it came, escaped."""
 
     def column(row: Any) -> SafeString:
-        return format_html('<pre class="verbatim">{}</pre>', getattr(row, name))
+        return preformatted(getattr(row, name))
 
     return _column(name, column)
+
+
+def preformatted(text: str) -> SafeString:
+    """Text as it is, escaped, its line breaks kept."""
+    return format_html('<pre class="verbatim">{}</pre>', text)
 
 
 def _column(name: str, column: Column) -> Column:

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from market.admin_facts import FactAdmin, FactInline, number, state
+from market.admin_facts import FactAdmin, FactInline, money, number, related, state
 from market.core.canonical import plain
 from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
 from portfolio.queries import book_of
@@ -64,7 +64,14 @@ class JournalAdmin(FactAdmin):
 
 @admin.register(Posting)
 class PostingAdmin(FactAdmin):
-    list_display = ("portfolio", "account", number("amount"), "asset", "journal", "public_page")
+    list_display = (
+        "portfolio",
+        "account",
+        number("amount"),
+        "asset",
+        related("journal__key", "journal"),
+        "public_page",
+    )
     list_filter = ("account", "asset")
     list_select_related = ("portfolio", "journal")
     search_fields = ("portfolio__key", "journal__key")
@@ -116,7 +123,7 @@ class OrderAdmin(FactAdmin):
 class FillAdmin(FactAdmin):
     list_display = (
         "at",
-        "order",
+        related("order__client_order_id", "order"),
         number("quantity"),
         "symbol",
         number("price"),
@@ -149,7 +156,7 @@ class FillAdmin(FactAdmin):
 
 @admin.register(Valuation)
 class ValuationAdmin(FactAdmin):
-    list_display = ("at", "portfolio", "cycle_number", number("value"), "public_page")
+    list_display = ("at", "portfolio", "cycle_number", money("value"), "public_page")
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__key",)
     date_hierarchy = "at"

@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
+from market.core.canonical import plain
 from portfolio.core.book import Account, JournalKind
 from portfolio.core.orders import Execution, OrderState, Side
 from portfolio.core.orders import Fill as FillValue
@@ -74,7 +75,7 @@ class Posting(models.Model):
         indexes: ClassVar = [models.Index(fields=["portfolio", "account", "asset"], name="posting_fold")]
 
     def __str__(self) -> str:
-        return f"{self.account} {self.amount:+f} {self.asset}"
+        return f"{self.account} {plain(self.amount)} {self.asset}"
 
 
 class Order(models.Model):

@@ -50,6 +50,9 @@ class Migration(migrations.Migration):
                 ('portfolio', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='entry', to='portfolio.portfolio')),
                 ('season', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='competition.season')),
             ],
+            options={
+                'verbose_name_plural': 'entries',
+            },
         ),
         migrations.CreateModel(
             name='Cycle',

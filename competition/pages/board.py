@@ -14,7 +14,7 @@ from competition.pages.figures import NOTHING, Figure, money, percent, points, s
 from competition.pages.holdings import CASH, books_now
 from competition.pages.latest import Latest, latest_of
 from competition.pages.lead import Lead, lead_of
-from competition.pages.names import EntryName, entries_of, names_by_slug
+from competition.pages.names import EntryName, entries_of, names_by_slug, spoken
 from competition.pages.pictures import Segment, Spark, hues_of, segments, spark
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
 
@@ -186,7 +186,7 @@ def _message(board: Sequence[StandingRow], names: Mapping[str, EntryName], rules
     if not board:
         return "Nobody has entered."
     ordered = sorted(board, key=lambda row: (row.value, row.entry))
-    parts = [f"{names[row.entry].name} at {money(row.value / rules.capital * 100, 1)}" for row in ordered]
+    parts = [f"{spoken(names[row.entry])} at {money(row.value / rules.capital * 100, 1)}" for row in ordered]
     sentence = f"Highest is {parts[-1]}, lowest {parts[0]}"
     at = next((index for index, row in enumerate(ordered) if row.entry == rules.benchmark), None)
     if at is None:

@@ -9,12 +9,12 @@ from typing import Any
 from django.db.models import Count, Max
 from django.urls import reverse
 
-from competition.core.rules import Rules
 from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, CycleState, TurnState
 from competition.models import Cycle, Season
 from competition.pages.figures import NOTHING, Figure, Moment, listed, moment, percent, price, signed_percent
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Way, ways
+from competition.pages.progress import runs_with_the_clock
 from competition.pages.text import detail, line
 from competition.pages.turns import TurnView, turn_views
 from competition.pages.words import VERDICT_MARKS, Mark, cycle_mark
@@ -129,7 +129,7 @@ def head_of(season: Season, cycle: Cycle) -> Head:
         is_late=cycle.is_late,
         sentence=_sentence(cycle, state),
         reason=detail(cycle.reason),
-        steps=_steps(cycle, season.rule_book),
+        steps=_steps(season, cycle),
         earlier=cycle.number - 1 if cycle.number > 1 else None,
         later=cycle.number + 1 if cycle.number < newest else None,
     )
@@ -170,14 +170,14 @@ def _verdicts(counts: Mapping[tuple[str, str], int]) -> str:
     return listed(parts)
 
 
-def _steps(cycle: Cycle, rules: Rules) -> tuple[Step, ...]:
+def _steps(season: Season, cycle: Cycle) -> tuple[Step, ...]:
     opened = "late" if cycle.is_late else "on time"
     if cycle.state == CycleState.MISSED:
         return (_step("Due", cycle.due_at), _step("Recorded as missed", cycle.opened_at))
     steps = (
         _step("Due", cycle.due_at),
         _step("Opened", cycle.opened_at, opened),
-        _step("Market as of", cycle.as_of, "" if rules.cycle_s == rules.market_cycle_s else "market time"),
+        _step("Market as of", cycle.as_of, "" if runs_with_the_clock(season) else "market time"),
         _step("Deadline for replies", cycle.deadline_at),
         _step("Trade prices as of", cycle.trade_as_of, "one later snapshot for all" if cycle.trade_as_of else ""),
         _step("Closed", cycle.closed_at),

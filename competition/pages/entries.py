@@ -14,7 +14,7 @@ from competition.pages.figures import NOTHING, Figure, money, percent, points, s
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Decisions, Trades, decisions_of, trades_of
 from competition.pages.holdings import CASH, Holding, PricedBook, books_now
-from competition.pages.names import EntryName, habit, name_of
+from competition.pages.names import EntryName, habit, name_of, spoken
 from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
 from competition.pages.text import line
@@ -140,7 +140,7 @@ def _in_points(row: StandingRow) -> Figure:
 def _chart(pair: Sequence[Entry], rules: Rules, progress: Progress) -> Chart:
     curves = read_curves([entry.portfolio_id for entry in pair], progress.week, rules.capital)
     names = {entry.portfolio_id: name_of(entry) for entry in pair}
-    shown = [f"{name.name} stands at {_last(curves.values[key])}" for key, name in names.items()]
+    shown = [f"{spoken(name)} stands at {_last(curves.values[key])}" for key, name in names.items()]
     message = f"{' and '.join(shown)}, where the start is 100."
     return chart_of("Equity against the benchmark", message, names, rules.benchmark, curves)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
 from competition.pages.figures import listed, ordinal, points, signed_percent
-from competition.pages.names import EntryName
+from competition.pages.names import EntryName, spoken
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def lead_of(
     if not ranked:
         return Lead("Nobody leads yet", _nobody(rules, week))
     leaders = [row for row in ranked if row.rank == 1]
-    who = listed([names[row.entry].name for row in leaders])
+    who = listed([spoken(names[row.entry]) for row in leaders])
     verb = "lead" if len(leaders) > 1 else "leads"
     headline = f"{who} {verb} after {_weeks(week)} with {signed_percent(leaders[0].net_return).text}"
     sentences = [_against_benchmark(leaders, names, rules), _little(week), _luck(ranked, names, by_lot)]
@@ -61,7 +61,9 @@ def _little(week: int) -> str:
 def _luck(ranked: Sequence[StandingRow], names: Mapping[str, EntryName], by_lot: Sequence[str]) -> str:
     for row in ranked:
         if row.entry in by_lot and row.rank is not None:
-            return f"{names[row.entry].name}, whose weights are drawn by lot, is {ordinal(row.rank)} of {len(ranked)}."
+            return (
+                f"{spoken(names[row.entry])}, whose weights are drawn by lot, is {ordinal(row.rank)} of {len(ranked)}."
+            )
     return ""
 
 

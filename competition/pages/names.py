@@ -37,6 +37,11 @@ def names_by_slug(entries: Iterable[Entry]) -> dict[str, EntryName]:
     return {entry.slug: name_of(entry) for entry in entries}
 
 
+def spoken(name: EntryName) -> str:
+    """The name inside a sentence: in quotation marks when its own punctuation would tear the sentence apart."""
+    return f"“{name.name}”" if "," in name.name or "." in name.name else name.name
+
+
 def habit(agent: Agent) -> str:
     """What a scripted contestant does, in the words of its own code; empty for a real model."""
     function = BASELINES.get(agent.model) or OFFLINE_MODELS.get(agent.model)

@@ -75,7 +75,8 @@ def clock_of(season: Season, progress: Progress, now: datetime) -> tuple[Hand, .
     if closed and closed.closed_at:
         last = _hand("Last decisions", closed.closed_at, now)
     fresh = closed.trade_as_of if closed else season.rule_book.market_starts_at
-    hands = (last, _next(season, progress, now), Hand("Prices as of", moment(fresh) if fresh else None, ""))
+    note = "" if runs_with_the_clock(season) else "market time"
+    hands = (last, _next(season, progress, now), Hand("Prices as of", moment(fresh) if fresh else None, note))
     return (*hands, Hand("Pace", None, pace(season)))
 
 
@@ -89,9 +90,14 @@ def pace(season: Season) -> str:
     """How often decisions fall, and how much market passes between them."""
     rules = season.rule_book
     every = exact_duration(rules.cycle_s)
-    if rules.cycle_s == rules.market_cycle_s:
+    if runs_with_the_clock(season):
         return f"a decision every {every}"
     return f"a decision every {every}, for {exact_duration(rules.market_cycle_s)} of market"
+
+
+def runs_with_the_clock(season: Season) -> bool:
+    """Whether market time passes as fast as the clock on the wall."""
+    return season.rule_book.cycle_s == season.rule_book.market_cycle_s
 
 
 def _next(season: Season, progress: Progress, now: datetime) -> Hand:
