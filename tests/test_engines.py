@@ -191,10 +191,12 @@ def test_postgres_is_durable_unless_told_otherwise() -> None:
 
 def test_a_cluster_half_made_by_a_killed_start_is_made_anew() -> None:
     with own_engines_folder() as data:
-        (data / "postgres.new").mkdir()
-        (data / "postgres.new" / "PG_VERSION").write_text("18\n")
+        half = data / f"{embedded_postgres.DRAFT}half"
+        half.mkdir()
+        (half / "PG_VERSION").write_text("18\n")
         with psycopg.connect(engines.start(data, durable=False).database_url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert not half.exists()
 
 
 def test_a_folder_with_a_long_path_has_its_sockets_elsewhere() -> None:

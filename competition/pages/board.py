@@ -75,6 +75,19 @@ class BoardPage:
     later: Later | None
 
 
+@dataclass(frozen=True, slots=True)
+class ClockPart:
+    """What of the page is renewed while somebody looks at it."""
+
+    clock: tuple[Hand, ...]
+    later: Later | None
+
+
+def clock_part(season: Season, progress: Progress, now: datetime) -> ClockPart:
+    """The clock by itself: no query."""
+    return ClockPart(clock_of(season, progress, now), later_of(progress))
+
+
 def board_page(season: Season, progress: Progress, wish: Wish, now: datetime) -> BoardPage:
     """Everything the leaderboard shows: seven queries."""
     rules = season.rule_book

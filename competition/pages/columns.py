@@ -64,7 +64,7 @@ KINDS: Mapping[str, str] = {"": "Everyone", "model": "Models", "firm": "Firms", 
 
 def wish_of(sort: str, kind: str) -> Wish:
     """Read `?sort=` (a column, with a minus for the other direction) and `?kind=`; raises `NotThere`."""
-    key = sort.removeprefix("-") or "rank"
+    key = sort.removeprefix("-") if sort else "rank"
     column = next((column for column in COLUMNS if column.key == key), None)
     if column is None:
         raise NotThere(f"The board cannot be sorted that way. It has: {', '.join(c.key for c in COLUMNS)}.")

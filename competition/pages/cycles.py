@@ -45,7 +45,7 @@ class Head:
     weeks: int
     mark: Mark
     is_running: bool
-    is_late: bool
+    opened_late: bool
     sentence: str
     reason: str
     steps: tuple[Step, ...]
@@ -74,6 +74,13 @@ class Market:
     source: str
     sha256: str
     trade_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleHead:
+    """What of the page is renewed while somebody looks at it."""
+
+    head: Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,11 @@ def cycle_page(season: Season, cycle: Cycle, page: int) -> CyclePage:
     )
 
 
+def cycle_head(season: Season, cycle: Cycle) -> CycleHead:
+    """The head by itself: two queries."""
+    return CycleHead(head_of(season, cycle))
+
+
 def head_of(season: Season, cycle: Cycle) -> Head:
     """Where the cycle stands: two queries."""
     newest = _newest(season)
@@ -126,7 +138,7 @@ def head_of(season: Season, cycle: Cycle) -> Head:
         weeks=season.rule_book.cycles,
         mark=cycle_mark(state),
         is_running=state not in TERMINAL_CYCLES,
-        is_late=cycle.is_late,
+        opened_late=cycle.is_late and state is not CycleState.MISSED,
         sentence=_sentence(cycle, state),
         reason=detail(cycle.reason),
         steps=_steps(season, cycle),

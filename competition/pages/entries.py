@@ -59,21 +59,23 @@ class EntryPage:
     quote: str
 
 
-def entry_named(season: Season, slug: str) -> Entry:
-    """The entry of this slug; raises `NotThere` with links to the season's others."""
-    entry = season.entries.select_related("agent", "portfolio").filter(slug=slug).first()
+def pair_named(season: Season, slug: str) -> tuple[Entry, Entry | None]:
+    """The entry of this slug, and the season's benchmark unless that is the same; raises `NotThere`."""
+    rows = season.entries.select_related("agent", "portfolio")
+    found = {entry.slug: entry for entry in rows.filter(slug__in=[slug, season.rule_book.benchmark])}
+    entry = found.pop(slug, None)
     if entry is None:
-        others = season.entries.select_related("agent").order_by("number")[:LINKS_MAX]
+        others = rows.order_by("number")[:LINKS_MAX]
         links = [Link(reverse("entry", args=[season.slug, other.slug]), line(other.agent.name)) for other in others]
         raise NotThere(f"Nobody of this name takes part in {season.name}.", links)
-    return entry
+    return entry, found.get(season.rule_book.benchmark)
 
 
-def entry_page(season: Season, entry: Entry, progress: Progress, *, decisions_page: int, trades_page: int) -> EntryPage:
-    """Everything about one entry: eight queries."""
+def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page: int, trades_page: int) -> EntryPage:
+    """Everything about one entry: eight queries. Raises `NotThere` for an unknown one."""
     rules = season.rule_book
-    benchmark = season.entries.select_related("agent").filter(slug=rules.benchmark).first()
-    pair = [entry] if benchmark is None or benchmark == entry else [entry, benchmark]
+    entry, benchmark = pair_named(season, slug)
+    pair = [entry, benchmark] if benchmark else [entry]
     standings = _standings(pair, progress)
     book = books_now([entry], rules, progress.priced)[entry.slug]
     ours = standings.get(entry.slug)
@@ -81,8 +83,8 @@ def entry_page(season: Season, entry: Entry, progress: Progress, *, decisions_pa
         identity=_identity(entry),
         rank=NOTHING if ours is None or ours.rank is None else str(ours.rank),
         unranked=ours.unranked if ours else "no week has closed",
-        benchmark=name_of(benchmark) if benchmark and benchmark != entry else None,
-        figures=_figures(ours, standings.get(rules.benchmark) if len(pair) > 1 else None, rules),
+        benchmark=name_of(benchmark) if benchmark else None,
+        figures=_figures(ours, standings.get(benchmark.slug) if benchmark else None, rules),
         chart=_chart(pair, rules, progress),
         holdings=book.lines(),
         bar=_bar(book, rules),

@@ -60,10 +60,11 @@ def _little(week: int) -> str:
 
 def _luck(ranked: Sequence[StandingRow], names: Mapping[str, EntryName], by_lot: Sequence[str]) -> str:
     for row in ranked:
+        if row.entry in by_lot and row.rank == 1:
+            return "The weights of the leader are drawn by lot."
         if row.entry in by_lot and row.rank is not None:
-            return (
-                f"{spoken(names[row.entry])}, whose weights are drawn by lot, is {ordinal(row.rank)} of {len(ranked)}."
-            )
+            place = f"{ordinal(row.rank)} of {len(ranked)}"
+            return f"{spoken(names[row.entry])}, whose weights are drawn by lot, is {place}."
     return ""
 
 

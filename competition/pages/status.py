@@ -16,7 +16,7 @@ from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
 from competition.core.schedule import boundary
-from competition.core.states import TERMINAL_CYCLES, SeasonState, TurnState
+from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
 from competition.models import Cycle, Heartbeat, Season, Turn
 from competition.pages.figures import Moment, duration, moment, relative
 from competition.pages.names import EntryName, name_of
@@ -157,7 +157,7 @@ def _season(season: Season, cycles: Sequence[Cycle], now: datetime, patience: ti
 
 
 def _cell(cycle: Cycle) -> Cell:
-    return Cell(cycle.number, cycle_mark(cycle.state), cycle.is_late)
+    return Cell(cycle.number, cycle_mark(cycle.state), cycle.is_late and cycle.state != CycleState.MISSED)
 
 
 def _quarantined() -> tuple[Incident, ...]:

@@ -20,7 +20,7 @@ from competition.core.rules import Rules
 from competition.core.states import CycleState, TurnState, check_transition
 from competition.models import Cycle, Turn
 from competition.services.cycles import Setting, books_by_portfolio, locked, move, setting_of
-from market.core.snapshot import snapshot_of
+from market.core.snapshot import Snapshot, snapshot_of
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, VerdictKind, Violation, decision_content
 from portfolio.queries import book_of
@@ -28,6 +28,10 @@ from portfolio.queries import book_of
 logger = logging.getLogger(__name__)
 
 NO_REPLY_IN_TIME = "no reply by the deadline"
+_VERDICT_FIELDS = (
+    *("state", "verdict", "verdict_reason", "decision", "violations", "unwrapped", "decided_at"),
+    *("token", "lease_until"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,86 +51,94 @@ class Unanswered(Exception):
         self.objections = tuple(objections)
 
 
-def lease_turns(setting: Setting, cycle: Cycle, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What the questions of one cycle have in common; it does not change while they are asked."""
+
+    setting: Setting
+    cycle: Cycle
+    snapshot: Snapshot
+
+
+def round_of(cycle_id: int) -> Round | None:
+    """Everything to ask a cycle's questions with, or None when it is not asking."""
+    cycle = Cycle.objects.select_related("season", "snapshot").get(id=cycle_id)
+    if cycle.state != CycleState.ASKING or cycle.snapshot is None:
+        return None
+    stored = cycle.snapshot
+    return Round(setting_of(cycle.season), cycle, snapshot_of(stored.content, stored.as_of, stored.sha256))
+
+
+def lease_turns(asked: Round, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
     """Lease every turn of the cycle that nobody is asking now, and say what to ask. One transaction per turn."""
-    if cycle.state != CycleState.ASKING or now >= cycle.deadline_at:
-        return []
-    free = cycle.turns.filter(state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id")
-    leases = (lease_turn(setting, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
+    free = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id")
+    leases = (lease_turn(asked, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
     return [lease for lease in leases if lease]
 
 
 @transaction.atomic
-def lease_turn(setting: Setting, turn_id: int, now: datetime, token: uuid.UUID) -> Lease | None:
+def lease_turn(asked: Round, turn_id: int, now: datetime, token: uuid.UUID) -> Lease | None:
     """Take the lease of one turn and write its next attempt; None when another has it, or there is no attempt left."""
     turn = (
         Turn.objects.select_for_update(of=("self",), skip_locked=True)
-        .select_related("cycle__snapshot", "brief", "entry__agent")
+        .select_related("brief", "entry__agent")
         .filter(id=turn_id, state=TurnState.ASKING)
         .exclude(lease_until__gt=now)
         .first()
     )
-    if turn is None or now >= turn.cycle.deadline_at:
+    if turn is None or now >= asked.cycle.deadline_at:
         return None
-    rules = setting.rules
+    rules = asked.setting.rules
+    brief = Brief(turn.brief.content, turn.brief.sha256)
     attempts = list(turn.brief.attempts.order_by("number"))
-    objections = _objections(turn, setting, attempts)
+    objections = _objections(asked, turn, brief, attempts)
     if objections is None or len(attempts) >= rules.attempts_max + rules.repairs_max:
         return None
-    lease_until = min(now + timedelta(seconds=rules.attempt_s), turn.cycle.deadline_at)
+    turn.token = token
+    turn.lease_until = min(now + timedelta(seconds=rules.attempt_s), asked.cycle.deadline_at)
+    turn.save(update_fields=["token", "lease_until"])
     attempt = Attempt.objects.create(
         brief=turn.brief,
         number=len(attempts) + 1,
         run_token=token,
         objections=[asdict(objection) for objection in objections],
         started_at=now,
-        lease_until=lease_until,
+        lease_until=turn.lease_until,
     )
-    turn.token, turn.lease_until = token, lease_until
-    turn.save(update_fields=["token", "lease_until"])
-    return _lease(turn, attempt, objections, (lease_until - now).total_seconds())
+    agent, seconds = turn.entry.agent, (turn.lease_until - now).total_seconds()
+    return Lease(turn.id, attempt.id, Question(str(token), agent.model, agent.parameters, brief, objections, seconds))
 
 
-def _lease(turn: Turn, attempt: Attempt, objections: tuple[Violation, ...], seconds: float) -> Lease:
-    agent = turn.entry.agent
-    brief = Brief(turn.brief.content, turn.brief.sha256)
-    token = str(attempt.run_token)
-    return Lease(turn.id, attempt.id, Question(token, agent.model, agent.parameters, brief, objections, seconds))
-
-
-def _objections(turn: Turn, setting: Setting, attempts: Iterable[Attempt]) -> tuple[Violation, ...] | None:
+def _objections(asked: Round, turn: Turn, brief: Brief, attempts: Iterable[Attempt]) -> tuple[Violation, ...] | None:
     """What the next attempt must be told; None when no further answer is wanted."""
     answers = _answers(attempts)
     if not answers:
         return ()
     try:
-        _replay(turn, setting, answers, book_of(turn.entry.portfolio_id))
+        _replay(asked, brief, book_of(turn.entry.portfolio_id), answers)
     except Unanswered as unanswered:
         return unanswered.objections
     return None
 
 
 @transaction.atomic
-def accept(setting: Setting, lease: Lease, answer: Answer | NoAnswer, now: datetime) -> bool:
+def accept(asked: Round, lease: Lease, answer: Answer | NoAnswer, now: datetime) -> bool:
     """Store what came back, verbatim, and the verdict if it now stands. True when one more answer should be asked for.
 
     An answer under a lease that has moved on, or after the deadline, is stored as late and changes nothing.
     """
-    turn = (
-        Turn.objects.select_for_update(of=("self",))
-        .select_related("cycle__snapshot", "brief", "entry")
-        .get(id=lease.turn_id)
-    )
+    turn = Turn.objects.select_for_update(of=("self",)).select_related("entry").get(id=lease.turn_id)
     attempt = Attempt.objects.select_for_update().get(id=lease.attempt_id)
     if attempt.outcome != AttemptOutcome.PENDING:
         return False
-    counts = turn.state == TurnState.ASKING and turn.token == attempt.run_token and now < turn.cycle.deadline_at
+    is_current = turn.state == TurnState.ASKING and turn.token == attempt.run_token
+    counts = is_current and now < asked.cycle.deadline_at
     _end_attempt(attempt, answer, counts, now)
     if not counts or isinstance(answer, NoAnswer):
         return False  # the lease runs out by itself, then the turn is offered again
-    answers = _answers(turn.brief.attempts.order_by("number"))
+    answers = _answers(Attempt.objects.filter(brief=turn.brief_id).order_by("number"))
     try:
-        verdict = _replay(turn, setting, answers, book_of(turn.entry.portfolio_id))
+        verdict = _replay(asked, lease.question.brief, book_of(turn.entry.portfolio_id), answers)
     except Unanswered:
         turn.lease_until = now
         turn.save(update_fields=["lease_until"])
@@ -143,20 +155,15 @@ def _end_attempt(attempt: Attempt, answer: Answer | NoAnswer, counts: bool, now:
     else:
         attempt.outcome = AttemptOutcome.NO_ANSWER
         attempt.reason = answer.reason[:300]
-    attempt.save()
+    attempt.save(update_fields=["ended_at", "outcome", "reply", "reason"])
 
 
 def _answers(attempts: Iterable[Attempt]) -> list[Answer]:
     return [Answer(attempt.reply) for attempt in attempts if attempt.outcome == AttemptOutcome.ANSWERED]
 
 
-def _replay(
-    turn: Turn, setting: Setting, answers: Sequence[Answer], book: Book, last: NoAnswer | None = None
-) -> Verdict:
+def _replay(asked: Round, brief: Brief, book: Book, answers: Sequence[Answer], last: NoAnswer | None = None) -> Verdict:
     """`decide_turn` with what was answered; then `last`, or `Unanswered` when the engine wants to hear more."""
-    stored = turn.cycle.snapshot
-    if stored is None:
-        raise ValueError(f"{turn} has no snapshot")
     waiting = iter(answers)
 
     def decide(brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
@@ -165,9 +172,8 @@ def _replay(
             raise Unanswered(objections)
         return answer
 
-    brief = Brief(turn.brief.content, turn.brief.sha256)
-    snapshot = snapshot_of(stored.content, stored.as_of, stored.sha256)
-    return decide_turn(brief, book, snapshot, setting.symbols, setting.rules, decide)
+    setting = asked.setting
+    return decide_turn(brief, book, asked.snapshot, setting.symbols, setting.rules, decide)
 
 
 def _decide(turn: Turn, verdict: Verdict, now: datetime) -> None:
@@ -181,36 +187,36 @@ def _decide(turn: Turn, verdict: Verdict, now: datetime) -> None:
     turn.unwrapped = list(verdict.unwrapped)
     turn.decided_at = now
     turn.token = turn.lease_until = None
-    turn.save()
+    turn.save(update_fields=_VERDICT_FIELDS)
 
 
 @transaction.atomic
 def end_asking(cycle_id: int, now: datetime, trade_as_of: Callable[[Rules, Cycle, datetime], datetime]) -> bool:
     """At the deadline: whoever has no verdict gets the one their silence deserves, and trading begins."""
     cycle = locked(cycle_id, CycleState.ASKING)
-    if cycle is None or now < cycle.deadline_at:
+    asked = round_of(cycle_id)
+    if cycle is None or asked is None or now < cycle.deadline_at:
         return False
-    setting = setting_of(cycle.season)
-    books = books_by_portfolio(setting.entries())
+    books = books_by_portfolio(asked.setting.entries())
     undecided = (
         cycle.turns.select_for_update(of=("self",))
         .filter(state=TurnState.ASKING)
-        .select_related("cycle__snapshot", "brief", "entry")
+        .select_related("brief", "entry")
         .prefetch_related("brief__attempts")
     )
     for turn in undecided.order_by("id"):
-        attempts = sorted(turn.brief.attempts.all(), key=lambda attempt: attempt.number)
-        book = books[turn.entry.portfolio_id]
-        _decide(turn, _last_verdict(turn, setting, attempts, book), now)
-    cycle.trade_as_of = trade_as_of(setting.rules, cycle, now)
+        _decide(turn, _last_verdict(asked, turn, books[turn.entry.portfolio_id]), now)
+    cycle.trade_as_of = trade_as_of(asked.setting.rules, cycle, now)
     move(cycle, CycleState.TRADING)
     return True
 
 
-def _last_verdict(turn: Turn, setting: Setting, attempts: Sequence[Attempt], book: Book) -> Verdict:
+def _last_verdict(asked: Round, turn: Turn, book: Book) -> Verdict:
     """The verdict at the deadline. Whatever goes wrong in judging one turn must not hold up the others."""
+    attempts = sorted(turn.brief.attempts.all(), key=lambda attempt: attempt.number)
+    brief = Brief(turn.brief.content, turn.brief.sha256)
     try:
-        return _replay(turn, setting, _answers(attempts), book, NoAnswer(_why_silent(attempts)))
+        return _replay(asked, brief, book, _answers(attempts), NoAnswer(_why_silent(attempts)))
     except Exception as error:
         logger.exception("%s could not be judged", turn)
         return Verdict(VerdictKind.REJECTED, reason=f"the reply could not be judged: {type(error).__name__}")

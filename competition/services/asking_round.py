@@ -18,9 +18,7 @@ from django.db import connections
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.deciders import decider
 from agents.runner_client import Ask
-from competition.models import Cycle
-from competition.services.asking import Lease, accept, lease_turn, lease_turns
-from competition.services.cycles import Setting, setting_of
+from competition.services.asking import Lease, Round, accept, lease_turn, lease_turns, round_of
 
 logger = logging.getLogger(__name__)
 
@@ -51,16 +49,18 @@ async def _round(
     async def in_database(work: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(database, partial(work, *args))
 
-    cycle, setting = await in_database(_cycle_and_setting, cycle_id)
-    leases: list[Lease] = await in_database(lease_turns, setting, cycle, clock(), new_token)
+    asked: Round | None = await in_database(round_of, cycle_id)
+    if asked is None:
+        return 0
+    leases: list[Lease] = await in_database(lease_turns, asked, clock(), new_token)
     async with open_runner() as ask, asyncio.TaskGroup() as group:
         for lease in leases:
-            group.create_task(_interview(setting, lease, clock, ask, new_token, in_database))
+            group.create_task(_interview(asked, lease, clock, ask, new_token, in_database))
     return len(leases)
 
 
 async def _interview(
-    setting: Setting,
+    asked: Round,
     lease: Lease | None,
     clock: Clock,
     ask: Ask,
@@ -71,10 +71,10 @@ async def _interview(
     try:
         while lease is not None:
             answer = await _put(lease.question, ask)
-            wants_more = await in_database(accept, setting, lease, answer, clock())
+            wants_more = await in_database(accept, asked, lease, answer, clock())
             turn_id, lease = lease.turn_id, None
             if wants_more:
-                lease = await in_database(lease_turn, setting, turn_id, clock(), new_token())
+                lease = await in_database(lease_turn, asked, turn_id, clock(), new_token())
     except Exception:
         # One entry's trouble must not end the round of the others; its lease runs out and it is asked again.
         logger.exception("interview of turn %s broke off", lease.turn_id if lease else "?")
@@ -85,8 +85,3 @@ async def _put(question: Question, ask: Ask) -> Answer | NoAnswer:
     if question.model.startswith("baseline/"):
         return decider(question.model, question.parameters)(question.brief, question.objections)
     return await ask(question)
-
-
-def _cycle_and_setting(cycle_id: int) -> tuple[Cycle, Setting]:
-    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
-    return cycle, setting_of(cycle.season)

@@ -41,6 +41,10 @@ from portfolio.services import RecordingBroker, post, value_at
 
 logger = logging.getLogger(__name__)
 
+_SETTLED_FIELDS = (
+    *("state", "value_before", "value_after", "traded", "fees", "skipped", "trade_reason", "settled_at"),
+    *("token", "lease_until"),
+)
 # (snapshot to trade at, season's setting) -> who fills
 BrokerFor = Callable[[Snapshot, Setting], Broker]
 
@@ -187,7 +191,7 @@ def settle(turn_id: int, token: uuid.UUID, number: int, at: datetime, record: Tu
     turn.trade_reason = trade_reason(record)
     turn.settled_at = now
     turn.token = turn.lease_until = None
-    turn.save()
+    turn.save(update_fields=_SETTLED_FIELDS)
     return True
 
 
@@ -224,7 +228,7 @@ def quarantine(turn_id: int, token: uuid.UUID, reason: str, now: datetime) -> bo
     turn.trade_reason = reason[:500]
     turn.settled_at = now
     turn.token = turn.lease_until = None
-    turn.save()
+    turn.save(update_fields=_SETTLED_FIELDS)
     return True
 
 

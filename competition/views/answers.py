@@ -12,33 +12,28 @@ THEMES = ("light", "dark")
 
 
 def answer(
-    request: HttpRequest,
-    template: str,
-    context: Mapping[str, Any],
-    *,
-    fragments: Sequence[str] = (),
-    status: int = 200,
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, fragment: str = "", status: int = 200
 ) -> HttpResponse:
-    """Render `template`; of `fragments` (named partials in it) the one htmx has as its target, else the first.
-
-    Going back in history always gets the whole page, as does everyone without htmx.
-    """
-    fragment = _fragment(request, fragments)
+    """Render `template`, or only the named partial `fragment` of it."""
     name = f"{template}#{fragment}" if fragment else template
     response = render(request, name, {"theme": theme_of(request), "themes": THEMES, **context}, status=status)
     patch_vary_headers(response, ("Cookie", "HX-Request", "HX-Target"))
     return response
 
 
+def fragment_of(request: HttpRequest, fragments: Sequence[str]) -> str:
+    """Which of a page's `fragments` is asked for: the one htmx has as its target, else the first; empty for all of it.
+
+    Going back in history always gets the whole page, as does everyone without htmx.
+    """
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
+    if not htmx or htmx.history_restore_request:
+        return ""
+    wanted = htmx.target or ""
+    return wanted if wanted in fragments else fragments[0]
+
+
 def theme_of(request: HttpRequest) -> str:
     """`light`, `dark`, or empty to follow the visitor's system."""
     theme = request.COOKIES.get("theme", "")
     return theme if theme in THEMES else ""
-
-
-def _fragment(request: HttpRequest, fragments: Sequence[str]) -> str:
-    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]  # set by HtmxMiddleware
-    if not fragments or not htmx or htmx.history_restore_request:
-        return ""
-    wanted = htmx.target or ""
-    return wanted if wanted in fragments else fragments[0]

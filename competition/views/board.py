@@ -3,11 +3,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from competition.models import Season
-from competition.pages.board import board_page
+from competition.pages.board import board_page, clock_part
 from competition.pages.columns import wish_of
 from competition.pages.frame import Frame, current_season, frame_of, season_named
 from competition.pages.progress import as_of, progress_of
-from competition.views.answers import answer
+from competition.views.answers import answer, fragment_of
 
 
 @require_safe
@@ -26,9 +26,8 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _board(request: HttpRequest, season: Season) -> HttpResponse:
     wish = wish_of(request.GET.get("sort", ""), request.GET.get("kind", ""))
-    progress = progress_of(season)
-    context = {
-        "frame": frame_of(season, as_of(progress)),
-        "page": board_page(season, progress, wish, timezone.now()),
-    }
-    return answer(request, "board.html", context, fragments=("board", "clock"))
+    fragment = fragment_of(request, ("board", "clock"))
+    progress, now = progress_of(season), timezone.now()
+    frame = frame_of(season, as_of(progress))
+    page = clock_part(season, progress, now) if fragment == "clock" else board_page(season, progress, wish, now)
+    return answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)

@@ -1,21 +1,23 @@
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from competition.pages.cycles import cycle_numbered, cycle_page
+from competition.pages.cycles import cycle_head, cycle_numbered, cycle_page
 from competition.pages.figures import moment
 from competition.pages.frame import frame_of, season_named
 from competition.pages.history import page_number
 from competition.pages.turns import brief_text
-from competition.views.answers import answer
+from competition.views.answers import answer, fragment_of
 
 
 @require_safe
 def cycle(request: HttpRequest, season_slug: str, number: int) -> HttpResponse:
-    page = page_number(request.GET.get("page", ""))
+    number_of_page = page_number(request.GET.get("page", ""))
     season = season_named(season_slug)
     found = cycle_numbered(season, number)
-    context = {"frame": frame_of(season, moment(found.as_of)), "page": cycle_page(season, found, page)}
-    return answer(request, "cycle.html", context, fragments=("progress",))
+    fragment = fragment_of(request, ("progress",))
+    page = cycle_head(season, found) if fragment else cycle_page(season, found, number_of_page)
+    frame = frame_of(season, moment(found.as_of) if found.snapshot else None)
+    return answer(request, "cycle.html", {"frame": frame, "page": page}, fragment=fragment)
 
 
 @require_safe

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 from competition.pages.about import vendored
 from competition.pages.seasons import archive_frame, seasons_page
 from competition.pages.status import status_page
-from competition.views.answers import THEMES, answer
+from competition.views.answers import THEMES, answer, fragment_of
 
 YEAR_S = 365 * 86_400
 
@@ -22,7 +22,7 @@ def seasons(request: HttpRequest) -> HttpResponse:
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     context = {"frame": archive_frame(), "page": status_page(timezone.now())}
-    return answer(request, "status.html", context, fragments=("status",))
+    return answer(request, "status.html", context, fragment=fragment_of(request, ("status",)))
 
 
 @require_safe

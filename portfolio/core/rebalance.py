@@ -22,7 +22,7 @@ NO_PRICE = "no fresh price"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the portfolio shall go. `drift_band` is the fraction of the value below which differences are left alone."""
+    """Where the portfolio shall go. Differences below `drift_band`, a fraction of its value, are left alone."""
 
     weights: Mapping[str, Decimal]
     quote: str

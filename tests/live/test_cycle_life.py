@@ -197,10 +197,15 @@ def leased(stage: Stage, entry: str, at: timedelta) -> asking.Lease:
     if not stage.season.cycles.exists():
         cycles.open_due(stage.season.id, rules.starts_at)
         ticking.advance(stage.cycle(1).id, stage.clock)
-    setting = cycles.setting_of(stage.season)
-    lease = asking.lease_turn(setting, turn_of(stage, 1, entry).id, rules.starts_at + at, uuid.uuid4())
+    lease = asking.lease_turn(question_round(stage), turn_of(stage, 1, entry).id, rules.starts_at + at, uuid.uuid4())
     assert lease is not None
     return lease
+
+
+def question_round(stage: Stage) -> asking.Round:
+    asked = asking.round_of(stage.cycle(1).id)
+    assert asked is not None
+    return asked
 
 
 HOLD = Answer('{"action": "hold"}')
@@ -210,7 +215,7 @@ BROKEN = Answer('{"action": "rebalance", "allocations": {"BTCUSDT": 7}}')
 
 def test_an_answer_after_the_deadline_is_kept_and_changes_nothing(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(minutes=50))
-    asking.accept(cycles.setting_of(stage.season), lease, ALL_IN, stage.deadline(1))
+    asking.accept(question_round(stage), lease, ALL_IN, stage.deadline(1))
     attempt = Attempt.objects.get(id=lease.attempt_id)
     assert (attempt.outcome, attempt.reply) == ("late", ALL_IN.text)
     stage.tick(stage.deadline(1))
@@ -221,17 +226,16 @@ def test_an_answer_after_the_deadline_is_kept_and_changes_nothing(stage: Stage) 
 def test_an_answer_under_a_lease_that_moved_on_is_kept_and_changes_nothing(stage: Stage) -> None:
     first = leased(stage, "steady", timedelta(0))
     second = leased(stage, "steady", timedelta(minutes=21))
-    setting = cycles.setting_of(stage.season)
-    asking.accept(setting, first, ALL_IN, stage.now + timedelta(minutes=22))
-    asking.accept(setting, second, HOLD, stage.now + timedelta(minutes=23))
+    asking.accept(question_round(stage), first, ALL_IN, stage.now + timedelta(minutes=22))
+    asking.accept(question_round(stage), second, HOLD, stage.now + timedelta(minutes=23))
     assert turn_of(stage, 1, "steady").verdict == "hold"
     assert [a.outcome for a in Attempt.objects.order_by("number")] == ["late", "answered"]
 
 
 def test_of_two_answers_to_the_same_question_the_first_counts(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(0))
-    asking.accept(cycles.setting_of(stage.season), lease, HOLD, stage.now + SECOND)
-    asking.accept(cycles.setting_of(stage.season), lease, ALL_IN, stage.now + 2 * SECOND)
+    asking.accept(question_round(stage), lease, HOLD, stage.now + SECOND)
+    asking.accept(question_round(stage), lease, ALL_IN, stage.now + 2 * SECOND)
     assert turn_of(stage, 1, "steady").verdict == "hold"
     assert Attempt.objects.get().reply == HOLD.text
 
@@ -261,7 +265,7 @@ def test_a_broken_reply_is_asked_again_with_what_was_wrong_and_only_so_often(sta
 
 def test_text_no_database_can_hold_is_still_stored_and_judged(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(0))
-    asking.accept(cycles.setting_of(stage.season), lease, Answer('{"action": "hold"}\x00\ud800'), stage.now + SECOND)
+    asking.accept(question_round(stage), lease, Answer('{"action": "hold"}\x00\ud800'), stage.now + SECOND)
     assert Attempt.objects.get().reply == '{"action": "hold"}\ufffd\ufffd\ufffd\ufffd'
 
 

@@ -1,0 +1,35 @@
+"""Seasons for pages to be about: one played to its end, one that has just opened. Made once for each file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.db import transaction
+from pytest_django import DjangoDbBlocker, Settings
+
+from tests.pages.seasons import Played, play_season
+
+
+@pytest.fixture(scope="module")
+def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """What is written while this is open stays for the whole file, and is rolled back after it."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def played_once(kept: None) -> Played:
+    return play_season("played", weeks=6)
+
+
+@pytest.fixture
+def played(played_once: Played, db: None) -> Played:
+    """Six finished weeks of all house entries, and of a vandal whose replies mean harm to pages."""
+    return played_once
+
+
+@pytest.fixture(autouse=True)
+def collected_static_files(settings: Settings, tmp_path: Path) -> None:
+    """A folder for them, though empty: WhiteNoise warns about a missing one, and a warning is an error here."""
+    settings.STATIC_ROOT = str(tmp_path)

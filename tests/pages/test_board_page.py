@@ -1,0 +1,148 @@
+"""The leaderboard: who is on it, in which order, and what a link or htmx gets of it."""
+
+import json
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from competition.models import Season
+from competition.pages.columns import COLUMNS
+from tests.pages.reading import Page
+from tests.pages.seasons import Played, play_season, running_season
+
+HTMX = {"HX-Request": "true"}
+
+
+def slugs(markup: str) -> list[str]:
+    table = markup.partition('class="leaderboard"')[2].partition("</table>")[0]
+    links = (str(tag.attributes["href"]) for tag in Page(table).all("a"))
+    return [link.split("/")[-2] for link in links if "/e/" in link]
+
+
+def test_the_board_lists_everybody_ranked_first_and_the_unranked_with_their_reason(played: Played) -> None:
+    markup = played.get()
+    standings = list(played.season.cycles.get(number=6).standings.order_by("position").select_related("entry"))
+    assert slugs(markup) == [row.entry.slug for row in standings]
+    reasons = Page(markup).texts("span", class_="why")
+    assert reasons == [row.unranked for row in standings if row.rank is None]
+    assert reasons
+
+
+def test_the_figures_on_the_board_are_those_of_the_last_closed_cycle(played: Played) -> None:
+    row = played.season.cycles.get(number=6).standings.get(entry__slug="swinger")
+    markup = played.get()
+    assert f"{row.value:,.2f}" in markup
+    assert f"{row.valid}/{row.due}" in markup
+
+
+def test_what_this_is_comes_first_and_says_that_the_money_is_not_real(played: Played) -> None:
+    page = Page(played.get())
+    first = page.all("main")[0], page.texts("p", class_="what")[0]
+    assert "play-money" in first[1]
+    assert "week 6 of 6" in first[1]
+
+
+def test_the_lead_is_followed_by_how_little_it_means(played: Played) -> None:
+    markup = played.get()
+    assert "cannot tell skill from luck" in markup
+    assert "drawn by lot" in markup
+
+
+@pytest.mark.parametrize("column", [column.key for column in COLUMNS])
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_every_column_sorts_both_ways_and_says_so(played: Played, column: str, sign: str) -> None:
+    page = Page(played.get(f"?sort={sign}{column}"))
+    sorted_by = [tag for tag in page.all("th") if tag.attributes.get("aria-sort") in ("ascending", "descending")]
+    assert [tag.attributes["class"].split()[0] for tag in sorted_by] == [f"col-{column}"]  # type: ignore[union-attr]
+
+
+def test_sorting_by_fees_puts_the_dearest_trader_first_within_each_group(played: Played) -> None:
+    rows = played.season.cycles.get(number=6).standings.select_related("entry")
+    fees = {row.entry.slug: row.fees for row in rows}
+    ranked = [slug for slug in slugs(played.get("?sort=fees")) if slug in {r.entry.slug for r in rows if r.rank}]
+    assert [fees[slug] for slug in ranked] == sorted((fees[slug] for slug in ranked), reverse=True)
+    turned = [slug for slug in slugs(played.get("?sort=-fees")) if slug in ranked]
+    assert [fees[slug] for slug in turned] == sorted(fees[slug] for slug in turned)
+
+
+def test_only_models_or_only_baselines_are_shown_when_asked_for(played: Played) -> None:
+    everybody = set(slugs(played.get()))
+    models, baselines = set(slugs(played.get("?kind=model"))), set(slugs(played.get("?kind=baseline")))
+    assert "swinger" in models
+    assert "all-cash" in baselines
+    assert models | baselines == everybody
+    assert not models & baselines
+
+
+def test_a_kind_of_which_there_is_nobody_leads_back_to_everyone(played: Played) -> None:
+    markup = played.get("?kind=firm")
+    assert slugs(markup) == []
+    assert "Show everyone" in markup
+
+
+def test_a_sorting_link_keeps_the_filter_and_a_filter_link_the_sorting(played: Played) -> None:
+    page = Page(played.get("?kind=model&sort=fees"))
+    assert page.all("a", id="sort-value", href="?kind=model&sort=value")
+    assert page.all("a", id="kind-baseline", href="?kind=baseline&sort=fees")
+    assert page.all("a", id="kind-all", href="?sort=fees")
+
+
+def test_every_link_that_htmx_follows_has_the_same_address_without_it(played: Played) -> None:
+    links = [tag for tag in Page(played.get()).all("a") if "hx-get" in tag.attributes]
+    assert links
+    assert all(tag.attributes["hx-get"] == tag.attributes["href"] for tag in links)
+
+
+def test_htmx_gets_only_the_table(played: Played) -> None:
+    page = Page(played.get("?sort=fees", **HTMX, **{"HX-Target": "board"}))
+    assert page.tags[0].attributes["id"] == "board"
+    assert not page.is_whole
+    assert not page.all("h1")
+
+
+def test_htmx_gets_only_the_clock_when_that_is_its_target(played: Played) -> None:
+    page = Page(played.get(**HTMX, **{"HX-Target": "clock"}))
+    assert page.tags[0].attributes["id"] == "clock"
+
+
+def test_going_back_in_history_gets_the_whole_page(played: Played) -> None:
+    restored = {"HX-History-Restore-Request": "true"}
+    assert Page(played.get("?sort=fees", **HTMX, **restored)).is_whole
+    assert Page(played.get("?sort=fees", **restored)).is_whole
+
+
+def test_the_chart_starts_everybody_at_a_hundred_and_carries_its_data_as_a_table(played: Played) -> None:
+    page = Page(played.get())
+    data = json.loads(page.all("script", id="chart-data")[0].text)
+    assert len(data["seconds"]) == 7
+    assert {Decimal(line["values"][0]) for line in data["lines"]} == {Decimal(100)}
+    assert len(data["lines"]) == played.season.entries.count()
+    assert page.texts("caption", id="chart-table") == ["Equity, start = 100, by week"]
+
+
+def test_the_newest_open_season_is_the_one_at_home(played: Played, client: Client) -> None:
+    assert "The played season" in client.get("/").content.decode()
+    running_season()
+    assert "The running season" in client.get("/").content.decode()
+    assert "The played season" in client.get("/s/played/").content.decode()
+
+
+def test_a_draft_is_not_public(played: Played, client: Client) -> None:
+    Season.objects.create(slug="draft", name="A draft", rules=played.season.rules)
+    assert client.get("/s/draft/").status_code == 404
+    assert "A draft" not in client.get("/seasons/").content.decode()
+
+
+@pytest.mark.django_db
+def test_before_the_first_week_everybody_stands_at_the_start_unranked() -> None:
+    season = running_season()
+    page = Page(Played(season, "running", 4).get())
+    assert page.texts("h1") == ["Nobody leads yet."]
+    assert set(page.texts("span", class_="why")) == {"ranked from week 4 on"}
+
+
+@pytest.mark.django_db
+def test_nobody_leads_before_ranks_begin() -> None:
+    page = Page(play_season("short", weeks=2).get())
+    assert page.texts("h1") == ["Nobody leads yet."]

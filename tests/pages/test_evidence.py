@@ -1,0 +1,112 @@
+"""The cycle page and the entry page against the ledger: what they show is what is on record."""
+
+from decimal import Decimal
+
+import pytest
+
+from agents.core.baselines import BASELINES
+from agents.core.offline import OFFLINE_MODELS
+from competition.models import Turn
+from competition.pages.cycles import cycle_numbered, cycle_page
+from competition.pages.figures import money, quantity
+from competition.pages.history import PAGE_LENGTH
+from competition.pages.words import VERDICT_MARKS
+from portfolio.core.decisions import VerdictKind
+from portfolio.models import Fill
+from portfolio.queries import book_of
+from tests.pages.reading import Page
+from tests.pages.seasons import Played
+
+
+def turn_of(played: Played, slug: str, number: int) -> Turn:
+    return Turn.objects.select_related("entry__portfolio", "cycle").get(
+        cycle__season=played.season, cycle__number=number, entry__slug=slug
+    )
+
+
+@pytest.mark.parametrize("slug", ["swinger", "random", "greedy", "equal-weight", "refuser"])
+def test_the_book_after_the_last_turn_is_the_fold_of_the_postings(played: Played, slug: str) -> None:
+    view = next(v for v in cycle_page(played.season, cycle_numbered(played.season, 6), 1).turns if v.entry.slug == slug)
+    held = book_of(turn_of(played, slug, 6).entry.portfolio_id)
+    assert {line.asset: line.after for line in view.book if line.after != "0"} == {
+        asset: quantity(amount) for asset, amount in held.balances.items()
+    }
+
+
+@pytest.mark.parametrize("slug", ["swinger", "random", "sixty-forty"])
+def test_the_book_after_one_turn_is_the_book_before_the_next(played: Played, slug: str) -> None:
+    pages = [cycle_page(played.season, cycle_numbered(played.season, number), 1) for number in (4, 5)]
+    books = [next(view.book for view in page.turns if view.entry.slug == slug) for page in pages]
+    after = {line.asset: line.after for line in books[0] if line.after != "0"}
+    before = {line.asset: line.before for line in books[1] if line.before != "0"}
+    assert after == before
+
+
+def test_the_values_of_a_book_add_up_to_the_value_of_the_turn(played: Played) -> None:
+    page = cycle_page(played.season, cycle_numbered(played.season, 5), 1)
+    for view in page.turns:
+        shown = sum(Decimal(line.value_after.replace(",", "")) for line in view.book)
+        # each line is rounded to the cent, so the sum may be off by half a cent a line
+        assert abs(shown - Decimal(view.value_after.replace(",", ""))) <= Decimal("0.005") * (len(view.book) + 1)
+
+
+def test_every_fill_of_a_cycle_is_on_its_page_with_its_fee(played: Played) -> None:
+    markup = played.get("c/3/")
+    fills = Fill.objects.filter(order__portfolio__entry__season=played.season, order__cycle_number=3)
+    assert fills
+    for fill in fills:
+        assert f"{quantity(fill.fee)} {fill.fee_asset}" in markup
+        assert money(fill.quote_amount) in markup
+
+
+def test_slippage_is_shown_as_the_rules_state_it(played: Played) -> None:
+    assert "5.0 bp" in played.get("c/3/")
+
+
+def test_a_rejected_reply_shows_every_rule_it_broke_and_its_weights(played: Played) -> None:
+    rejected = Turn.objects.filter(
+        cycle__season=played.season, entry__slug="greedy", verdict=VerdictKind.REJECTED.value
+    ).first()
+    assert rejected is not None
+    page = cycle_page(played.season, cycle_numbered(played.season, rejected.cycle.number), 1)
+    view = next(view for view in page.turns if view.entry.slug == "greedy")
+    assert len(view.violations) == len(rejected.violations)
+    assert view.weights
+    assert not view.orders
+
+
+def test_what_was_peeled_off_a_reply_is_noted(played: Played) -> None:
+    assert "code fence" in played.get("c/1/")
+
+
+def test_every_attempt_is_shown_the_unusable_ones_too(played: Played) -> None:
+    page = cycle_page(played.season, cycle_numbered(played.season, 2), 1)
+    refuser = next(view for view in page.turns if view.entry.slug == "refuser")
+    assert len(refuser.attempts) == 1 + played.season.rule_book.repairs_max
+    assert all("can't help" in attempt.reply for attempt in refuser.attempts)
+
+
+@pytest.mark.parametrize("agents", [BASELINES, OFFLINE_MODELS])
+def test_a_scripted_entry_says_what_it_does_in_the_words_of_its_code(played: Played, agents: dict) -> None:
+    for entry in played.season.entries.select_related("agent"):
+        if entry.agent.model in agents:
+            words = agents[entry.agent.model].__doc__.strip().splitlines()[0].replace("`", "")
+            assert words[:40] in Page(played.get(f"e/{entry.slug}/")).texts("q")[0]
+
+
+def test_the_timeline_has_one_line_for_each_week_newest_first(played: Played) -> None:
+    page = Page(played.get("e/latecomer/"))
+    weeks = [text for text in page.texts("a") if text.startswith("Week ")]
+    assert weeks == [f"Week {number}" for number in range(6, 0, -1)]
+
+
+def test_trades_are_paged_by_fifty_and_each_is_on_one_page(played: Played) -> None:
+    fills = Fill.objects.filter(order__portfolio=turn_of(played, "random", 1).entry.portfolio).count()
+    shown = played.get("e/random/").partition('id="trades"')[2].count('class="side-')
+    assert shown == min(fills, PAGE_LENGTH)
+
+
+def test_every_verdict_has_a_word_and_a_shape_of_its_own() -> None:
+    assert set(VERDICT_MARKS) == set(VerdictKind)
+    assert len({mark[0] for mark in VERDICT_MARKS.values()}) == len(VERDICT_MARKS)
+    assert len({mark[1] for mark in VERDICT_MARKS.values()}) == len(VERDICT_MARKS)

@@ -1,0 +1,54 @@
+"""A page asks the database a fixed number of questions, however many entries and weeks there are."""
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from tests.pages.seasons import Played, play_season
+
+PAGES = {
+    "": 10,
+    "?sort=fees&kind=model": 10,
+    "e/swinger/": 11,
+    "c/3/": 10,
+    "rules/": 2,
+}
+SITE = {"/seasons/": 4, "/status/": 5, "/about/": 1, "/s/nope/": 2, "/livez": 0}
+
+
+@pytest.mark.parametrize(("path", "queries"), PAGES.items())
+def test_a_page_of_a_season_keeps_to_its_number_of_queries(
+    played: Played, django_assert_num_queries: DjangoAssertNumQueries, path: str, queries: int
+) -> None:
+    with django_assert_num_queries(queries):
+        played.get(path)
+
+
+@pytest.mark.parametrize(("path", "queries"), SITE.items())
+def test_a_page_of_the_site_keeps_to_its_number_of_queries(
+    played: Played, client: Client, django_assert_num_queries: DjangoAssertNumQueries, path: str, queries: int
+) -> None:
+    with django_assert_num_queries(queries):
+        client.get(path)
+
+
+@pytest.mark.parametrize(("path", "queries"), [(path.replace("swinger", "all-cash"), n) for path, n in PAGES.items()])
+def test_a_smaller_season_takes_just_as_many(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries, path: str, queries: int
+) -> None:
+    small = play_season("small", weeks=3, entries=3)
+    with django_assert_num_queries(queries):
+        small.get(path)
+
+
+def test_what_htmx_polls_takes_fewer(
+    played: Played, client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_num_queries(3):
+        client.get("/s/played/", headers={"HX-Request": "true", "HX-Target": "clock"})
+    with django_assert_num_queries(5):
+        client.get("/s/played/c/3/", headers={"HX-Request": "true", "HX-Target": "progress"})
+
+
+def test_no_page_takes_more_than_twelve() -> None:
+    assert max(*PAGES.values(), *SITE.values()) <= 12

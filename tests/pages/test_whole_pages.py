@@ -1,0 +1,78 @@
+"""Every page answers in full to a plain request, and says what is simulated."""
+
+import pytest
+from django.test import Client
+
+from tests.pages.reading import Page
+from tests.pages.seasons import Played
+
+ABOUT_A_SEASON = ["", "e/swinger/", "e/all-cash/", "e/refuser/", "c/1/", "c/6/", "rules/"]
+ABOUT_THE_SITE = ["/", "/seasons/", "/status/", "/about/"]
+
+
+@pytest.mark.parametrize("path", ABOUT_A_SEASON)
+def test_a_page_of_a_season_is_whole_and_has_one_headline(played: Played, path: str) -> None:
+    page = Page(played.get(path))
+    assert page.is_whole
+    assert len(page.all("h1")) == 1
+    assert page.texts("title")[0].endswith("· Open Outcry")
+
+
+@pytest.mark.parametrize("path", ABOUT_THE_SITE)
+def test_a_page_of_the_site_is_whole_and_has_one_headline(played: Played, client: Client, path: str) -> None:
+    page = Page.of(client.get(path))
+    assert page.is_whole
+    assert len(page.all("h1")) == 1
+
+
+@pytest.mark.parametrize("path", ABOUT_A_SEASON)
+def test_every_page_of_a_season_on_a_made_up_market_carries_the_banner(played: Played, path: str) -> None:
+    assert Page(played.get(path)).all("aside", class_="simulated")
+
+
+def test_every_page_names_the_rules_it_stands_under_and_who_drew_the_charts(played: Played) -> None:
+    for path in ABOUT_A_SEASON:
+        page = Page(played.get(path))
+        assert played.season.rules_sha256[:12] in page.texts("code")
+        assert page.all("a", href="https://www.tradingview.com/")
+
+
+@pytest.mark.parametrize("path", [*ABOUT_A_SEASON, *ABOUT_THE_SITE])
+def test_a_page_is_sent_with_a_policy_that_allows_nothing_inline(played: Played, client: Client, path: str) -> None:
+    response = client.get(path if path.startswith("/") else f"/s/played/{path}")
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize("path", [*ABOUT_A_SEASON, *ABOUT_THE_SITE])
+def test_caches_are_told_what_a_page_depends_on(played: Played, client: Client, path: str) -> None:
+    response = client.get(path if path.startswith("/") else f"/s/played/{path}")
+    assert {"Cookie", "HX-Request"} <= {name.strip() for name in response.headers["Vary"].split(",")}
+
+
+@pytest.mark.parametrize("path", [*ABOUT_A_SEASON, *ABOUT_THE_SITE])
+def test_pages_only_read(played: Played, client: Client, path: str) -> None:
+    address = path if path.startswith("/") else f"/s/played/{path}"
+    assert client.post(address).status_code == 405
+    assert client.head(address).status_code == 200
+
+
+def test_every_link_of_every_page_leads_somewhere(played: Played, client: Client) -> None:
+    found: set[str] = set()
+    for path in ABOUT_A_SEASON:
+        page = Page(played.get(path))
+        links = (tag.attributes["href"] or "" for tag in page.all("a"))
+        found |= {link.partition("#")[0] for link in links if link.startswith("/")}
+    assert f"/s/{played.slug}/c/5/" in found
+    broken = [link for link in sorted(found) if not link.startswith("/static/") and client.get(link).status_code != 200]
+    assert broken == []
+
+
+def test_a_link_into_a_page_finds_what_it_points_at(played: Played) -> None:
+    targets = {tag.attributes["id"] for tag in Page(played.get("c/6/")).tags if "id" in tag.attributes}
+    pointed_at = {
+        str(tag.attributes["href"]).partition("#")[2] for tag in Page(played.get()).all("a", class_="deed-who")
+    }
+    assert pointed_at
+    assert pointed_at <= targets
