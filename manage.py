@@ -27,9 +27,7 @@ def _execute() -> None:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
         reason = str(error).strip().splitlines()[0]
-        sys.exit(
-            f"The database cannot be reached: {reason}\nCheck DATABASE_URL, and that PostgreSQL is running."
-        )
+        sys.exit(f"The database cannot be reached: {reason}\nCheck DATABASE_URL, and that PostgreSQL is running.")
 
 
 if __name__ == "__main__":

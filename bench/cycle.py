@@ -24,9 +24,7 @@ def season_of(entries: int):
     from competition.services.demo import UNIVERSE
     from competition.services.seasons import draft_season, open_season
 
-    rules = Rules(
-        universe=UNIVERSE, market_source="synthetic", market_starts_at=START, starts_at=START, cycles=4
-    )
+    rules = Rules(universe=UNIVERSE, market_source="synthetic", market_starts_at=START, starts_at=START, cycles=4)
     profiles = [
         Profile(f"random-{n}", f"Random {n}", "single", "bench/random", {"seed": n}) for n in range(1, entries + 1)
     ]
@@ -82,7 +80,9 @@ def main() -> None:
     ours = {}
     for entries in SIZES:
         found = measure(entries)
-        print(f"{entries:>5} entries: {found['cpu_ms_per_turn']:.1f} ms CPU, {found['wall_ms_per_turn']:.1f} ms per turn")
+        print(
+            f"{entries:>5} entries: {found['cpu_ms_per_turn']:.1f} ms CPU, {found['wall_ms_per_turn']:.1f} ms per turn"
+        )
         ours[str(entries)] = {name: round(value, 2) for name, value in found.items()}
     print(json.dumps({"name": "cycle", "ours": ours, "peers": {}, "ratio": {}}))
 

@@ -29,9 +29,7 @@ def one_run() -> dict[str, float | int | str]:
 
     symbols = {symbol.name: symbol for symbol in DEFAULT_SYMBOLS}
     source = "stored" if "KLINES" in os.environ else "synthetic"
-    rules = Rules(
-        universe=tuple(symbols), market_source=source, market_starts_at=START, starts_at=START, cycles=WEEKS
-    )
+    rules = Rules(universe=tuple(symbols), market_source=source, market_starts_at=START, starts_at=START, cycles=WEEKS)
     series = _candles(rules)
     contestants = contestants_for(house(1, rules.universe))
     wall_before, cpu_before = time.perf_counter(), time.process_time()

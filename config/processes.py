@@ -28,14 +28,14 @@ END_WITHIN_S = 5.0
 TABLE = {
     "web": """{python} -W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi
         --host {host} --port {port} --workers 1 --blocking-threads 4 --no-ws --workers-kill-timeout 2
-        --log-level warning config.wsgi:application""",
+        --respawn-failed-workers --log-level warning config.wsgi:application""",
     "worker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
         --pool prefork --concurrency 2 --without-mingle --without-gossip --loglevel {level}""",
     "beat": """{python} -m celery --quiet --app config.celery beat
         --schedule {data}/beat-schedule --pidfile= --loglevel {level}""",
     "ticker": "{python} manage.py ticker",
     "runner": """{python} -m granian --interface asginl --host {host} --port {runner_port} --workers 1
-        --no-ws --workers-kill-timeout 2 --log-level warning agents.runner:application""",
+        --no-ws --workers-kill-timeout 2 --respawn-failed-workers --log-level warning agents.runner:application""",
 }
 # What the runner must not hold: it answers for models and needs neither the database nor the site's key.
 NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL")

@@ -10,7 +10,6 @@ from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain
 from market.core.symbols import Symbol
 
-
 BOUND = Decimal(10) ** 19  # also keeps NaN out: PostgreSQL sorts it above every number
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from competition.core.rules import Rules
-from competition.pages.figures import exact_duration, moment, money, percent, quantity
+from competition.pages.figures import exact_duration, moment, money, quantity
 
 MARKET, CALENDAR, COSTS, BOARD = "The market", "The calendar", "Costs", "The board"
 DECISION = "What a decision may ask for"
@@ -29,7 +29,7 @@ class RuleText:
 
 
 def _bps(amount: Decimal) -> str:
-    return f"{percent(amount / 10_000, 2)} of the amount"
+    return f"{quantity(amount / 100)}% of the amount"
 
 
 def _ten_places(fraction: Decimal) -> str:

@@ -8,7 +8,7 @@ from competition.core.states import CycleState, SeasonState
 from competition.models import Entry, Season, Standing
 from competition.pages.figures import Figure, Moment, moment, signed_percent
 from competition.pages.frame import Frame, season_links
-from competition.pages.names import name_of
+from competition.pages.names import EntryName, name_of
 
 LENGTH_MAX = 200
 
@@ -26,7 +26,7 @@ class SeasonLine:
     reason: str
     weeks: str
     entries: int
-    leaders: str
+    leaders: tuple[EntryName, ...]
     net_return: Figure | None
 
 
@@ -72,6 +72,6 @@ def _line(season: Season, entries: int, leaders: list[Standing]) -> SeasonLine:
         reason=season.close_reason,
         weeks=f"{week:,} of {rules.cycles:,}",
         entries=entries,
-        leaders=", ".join(name_of(row.entry).name for row in leaders),
+        leaders=tuple(name_of(row.entry) for row in leaders),
         net_return=signed_percent(leaders[0].net_return) if leaders else None,
     )

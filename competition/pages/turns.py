@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -162,13 +163,20 @@ def _attempt(attempt: Attempt) -> AttemptView:
         number=attempt.number,
         mark=Mark(*OUTCOME_MARKS[attempt.outcome]),
         at=moment(attempt.started_at),
-        took=duration(attempt.ended_at - attempt.started_at) if attempt.ended_at else "",
+        took=_took(attempt),
         reason=text.line(attempt.reason),
         told=tuple(text.detail(objection["detail"]) for objection in attempt.objections),
         reply=reply,
         left_off=left_off,
         cost=money(attempt.cost_usd, 4),
     )
+
+
+def _took(attempt: Attempt) -> str:
+    if attempt.ended_at is None:
+        return ""
+    length = attempt.ended_at - attempt.started_at
+    return duration(length) if length >= timedelta(seconds=1) else "under a second"
 
 
 def _weights(turn: Turn, portfolio: Mapping[str, Any], quote: str) -> tuple[WeightLine, ...]:

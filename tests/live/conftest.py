@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.databases import fresh_copy, migrated_template, own_database  # noqa: F401
+from tests.databases import fresh_copy
 from tests.live.stage import Stage
 
 

@@ -74,10 +74,10 @@ def play_season(slug: str, weeks: int, entries: int | None = None) -> Played:
     return Played(save_played_season(season, done, "the calendar has ended"), slug, weeks)
 
 
-def running_season(slug: str = "running", weeks: int = 4) -> Season:
-    """A season that has just opened; nobody has been asked."""
-    rules = rules_of(weeks)
-    return open_season(draft_season(slug, "The running season", rules, house(7, rules.universe)).id, START)
+def running_season(slug: str = "running", starts_at: datetime = START) -> Season:
+    """A season of four weeks that has just opened; nobody has been asked."""
+    rules = rules_of(4, starts_at=starts_at)
+    return open_season(draft_season(slug, "The running season", rules, house(7, rules.universe)).id, starts_at)
 
 
 def asking(season: Season) -> Cycle:

@@ -92,10 +92,11 @@ def test_the_pages_of_last_resort_need_no_context(template: str) -> None:
 
 
 @pytest.mark.django_db
-def test_status_is_well_while_everybody_ticks(client: Client) -> None:
-    running_season()
+def test_status_is_well_while_everybody_ticks_and_nothing_is_overdue(client: Client) -> None:
+    running_season(starts_at=timezone.now() + timedelta(hours=1))
     heartbeat("second ticker", timezone.now())
     page = Page.of(client.get("/status/"))
+    assert page.texts("h1") == ["All is well."]
     assert "Alive" in page.texts("span", class_="mark mark-acted")
 
 

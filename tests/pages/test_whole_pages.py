@@ -30,6 +30,15 @@ def test_every_page_of_a_season_on_a_made_up_market_carries_the_banner(played: P
     assert Page(played.get(path)).all("aside", class_="simulated")
 
 
+def test_a_scripted_entry_is_labelled_wherever_it_is_listed(played: Played, client: Client) -> None:
+    scripted = played.season.entries.filter(agent__model__startswith="offline/").count()
+    board = Page(played.get())
+    # once in the legend of the chart, once in the table, once in the words
+    assert len(board.texts("span", class_="kind kind-simulated")) == 3 * scripted
+    assert len(Page(played.get("c/6/")).texts("span", class_="kind kind-simulated")) == scripted
+    assert Page(played.get("e/swinger/")).texts("span", class_="kind kind-simulated")
+
+
 def test_every_page_names_the_rules_it_stands_under_and_who_drew_the_charts(played: Played) -> None:
     for path in ABOUT_A_SEASON:
         page = Page(played.get(path))

@@ -228,7 +228,7 @@ def test_equal_trade_ids_of_two_symbols_have_different_keys() -> None:
 
 def test_less_than_nothing_of_an_asset_is_overdrawn() -> None:
     assert overdrawn(B("-1 USDT, 2 BTC, -0.1 ETH")) == ("ETH", "USDT")
-    assert overdrawn(B("1 USDT")) == ()
+    assert overdrawn(B("1 USDT, 0 BTC")) == ()
 
 
 @some

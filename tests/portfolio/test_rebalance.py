@@ -28,7 +28,6 @@ from portfolio.core.rebalance import (
 from tests.notation import MONDAY, B, D, P, S, W, coin, held, legs, listed, many, skips
 
 USUAL = Costs(D(10), D(5))  # 0.1 % fee, 0.05 % slippage
-FREE = Costs(D(0), D(0))
 
 
 @dataclass(frozen=True)
@@ -195,6 +194,14 @@ def test_a_buy_that_scaling_takes_below_the_minimum_is_skipped_with_the_reason()
     target = Target(W("BTC 10%"), "USDT", D("0.005"))
     plan = plan_buys(B("5 USDT, 95 ETH"), P("BTC 1, ETH 1"), S("BTC, ETH"), target, {"BTCUSDT": D(10)}, USUAL)
     assert (legs(plan), skips(plan)) == ([], [f"buy 10 BTCUSDT: {BELOW_NOTIONAL}"])
+
+
+def test_roundings_that_add_up_are_paid_for_in_steps_and_never_in_debt() -> None:
+    # two of the smallest units of cash: 0.00013333 would take 2 of them and 1 as fee, 0.0001 takes 1 and 1
+    symbols = listed(coin("AAA", "0.00000001"))
+    cents = fund("0.00000002 USDT", "AAA 0.0001", "AAA 100%", costs=Costs(D(1), D(0)), symbols=symbols)
+    assert cents.orders() == ["buy 0.0001 AAAUSDT"]
+    assert held(cents.rebalanced().book) == "0.0001 AAA"
 
 
 @pytest.mark.xfail(

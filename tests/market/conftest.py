@@ -1,1 +1,0 @@
-from tests.databases import migrated_template, own_database  # noqa: F401
