@@ -4,19 +4,17 @@ Beside the constraints below, the migrations add triggers: journals, postings, f
 updated, deleted nor truncated; each journal sums to zero per asset; an entry's account never falls below zero.
 """
 
-from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
 
 from market.core.canonical import plain
+from portfolio.core.book import AMOUNT_BOUND as BOUND
 from portfolio.core.book import Account, JournalKind
 from portfolio.core.orders import Execution, OrderState, Side
 from portfolio.core.orders import Fill as FillValue
 from portfolio.core.orders import Order as OrderValue
-
-BOUND = Decimal(10) ** 19  # also keeps NaN out: PostgreSQL sorts it above every number
 
 
 def choices(names: type) -> list[tuple[str, str]]:

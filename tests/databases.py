@@ -1,4 +1,4 @@
-"""Databases for tests that commit: the record is append-only, so no test can clean up after itself. Each gets a copy."""
+"""Databases for tests that commit: on an append-only record no test can clean up after itself, so each gets a copy."""
 
 import itertools
 import os

@@ -80,15 +80,17 @@ def baseline_reply(model: str, parameters: Mapping[str, Any], brief: Mapping[str
     baseline = BASELINES[model]
     why = (baseline.__doc__ or "").strip().splitlines()[0]
     weights = baseline(brief, parameters)
+    weights = None if weights is None else within_limits(weights, brief)
     if weights is None:
         return json.dumps({"action": "hold", "rationale": why})
-    return rebalance_text(within_limits(weights, brief), why)
+    return rebalance_text(weights, why)
 
 
-def within_limits(weights: Weights, brief: Mapping[str, Any]) -> Weights:
+def within_limits(weights: Weights, brief: Mapping[str, Any]) -> Weights | None:
     """The weights as far as the season's limits allow: below the cap, above the cash floor, within the turnover.
 
-    A yardstick that broke the rules would measure nothing; where limits bind, it goes as far as it may.
+    A yardstick that broke the rules would measure nothing; where limits bind, it goes as far as it may. None when it
+    may not go at all: prices have carried a position so far beyond its cap that no allowed turnover brings it back.
     """
     rules = brief["rules"]
     share, cap = 1 - Decimal(rules["min_cash"]), Decimal(rules["max_weight"])
@@ -102,6 +104,8 @@ def within_limits(weights: Weights, brief: Mapping[str, Any]) -> Weights:
     if turnover > allowed:
         pace = allowed / turnover
         wanted = {name: max(_cut(held.get(name, Decimal(0)) + move * pace), Decimal(0)) for name, move in moves.items()}
+    if max(wanted.values(), default=Decimal(0)) > cap or sum(wanted.values(), Decimal(0)) > share:
+        return None
     return wanted or _cash(brief)
 
 

@@ -69,7 +69,7 @@ def build_brief(
 
 def portfolio_part(book: Book, snapshot: Snapshot, symbols: Mapping[str, Symbol], quote: str) -> dict[str, Any]:
     """The entry's own book at the snapshot's prices; raises `MissingPrice` when a held asset has none."""
-    values = holdings_value(book, snapshot.prices, symbols)
+    values = holdings_value(book, snapshot.prices, symbols, quote)
     cash = book.of(quote)
     total = cash + sum(values.values(), Decimal(0))
 

@@ -5,21 +5,19 @@ is not. What cannot be read is refused with the reason, and the raw text is kept
 """
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from agents.core.text import storable
+from agents.core.unwrap import Unreadable, unwrap
 from portfolio.core.decisions import Action, Decision, Violation
 
 REPLY_BYTES_MAX = 65_536
 RATIONALE_CHARACTERS_MAX = 4_000
-
-_FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
-_THINKING = re.compile(r"<(think|thinking)>.*?</\1>", re.DOTALL)
 
 # Far wider than the rules allow, so that the rules can name what is wrong; narrow enough to be written out in full.
 Weight = Annotated[Decimal, Field(ge=-1000, le=1000, max_digits=40, decimal_places=30)]
@@ -38,6 +36,20 @@ class ReplySchema(BaseModel):
     )
     confidence: Fraction | None = None
     rationale: str = Field(default="", max_length=RATIONALE_CHARACTERS_MAX)
+
+    @field_validator("rationale")
+    @classmethod
+    def text_can_be_stored(cls, text: str) -> str:
+        if storable(text) != text:
+            raise ValueError("holds NUL or half a character, which no database can keep")
+        return text
+
+    @field_validator("allocations")
+    @classmethod
+    def symbols_can_be_stored(cls, allocations: dict[str, Decimal] | None) -> dict[str, Decimal] | None:
+        for name in allocations or ():
+            cls.text_can_be_stored(name)
+        return allocations
 
     @model_validator(mode="after")
     def allocations_fit_the_action(self) -> "ReplySchema":
@@ -64,18 +76,23 @@ def parse_reply(text: str) -> Parsed:
     """Read one decision out of a reply. Never raises on any text."""
     if len(text.encode("utf-8", "surrogatepass")) > REPLY_BYTES_MAX:
         return _unreadable(f"the reply is longer than {REPLY_BYTES_MAX} bytes")
-    candidates, unwrapped = _candidates(text)
-    if not candidates:
-        return _unreadable("the reply holds no JSON object", unwrapped)
-    if len(candidates) > 1:
-        return _unreadable(f"the reply holds {len(candidates)} JSON objects; which one counts is not clear", unwrapped)
     try:
-        reply = ReplySchema.model_validate(_load(candidates[0]))
+        found = unwrap(text)
+    except Unreadable as error:
+        return _unreadable(str(error))
+    try:
+        reply = ReplySchema.model_validate(_load(found.text))
     except ValidationError as error:
-        return Parsed(None, tuple(_schema_violations(error)), unwrapped)
-    except (ValueError, RecursionError) as error:
-        return _unreadable(f"the reply is not valid JSON: {str(error) or 'nested too deeply'}", unwrapped)
-    return Parsed(_decision_of(reply), (), unwrapped)
+        return Parsed(None, tuple(_schema_violations(error)), found.peeled)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        return _unreadable(f"the reply is not valid JSON: {_complaint(error)}", found.peeled)
+    return Parsed(_decision_of(reply), (), found.peeled)
+
+
+def _complaint(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return "a number beyond all measure" if isinstance(error, ArithmeticError) else str(error)
 
 
 def _decision_of(reply: ReplySchema) -> Decision:
@@ -90,48 +107,6 @@ def _schema_violations(error: ValidationError) -> Iterator[Violation]:
     for problem in error.errors(include_url=False, include_context=False, include_input=False):
         where = ".".join(str(part) for part in problem["loc"]) or "reply"
         yield Violation("reply_fits_the_schema", f"{where}: {problem['msg'].removeprefix('Value error, ')}")
-
-
-def _candidates(text: str) -> tuple[list[str], tuple[str, ...]]:
-    """The JSON objects the text may mean, and the wrappers peeled off on the way."""
-    unwrapped: list[str] = []
-    stripped = text.removeprefix("\ufeff")
-    if stripped != text:
-        unwrapped.append("byte-order mark")
-    without_thinking = _THINKING.sub("", stripped)
-    if without_thinking != stripped:
-        unwrapped.append("thinking block")
-    body = without_thinking.strip()
-    if body.startswith("{") and _is_one_object(body):
-        return [body], tuple(unwrapped)
-    fenced = [block.strip() for block in _FENCE.findall(body)]
-    if fenced:
-        unwrapped.append("code fence")
-        return [block for block in fenced if block.startswith("{")], tuple(unwrapped)
-    objects = list(_objects_in(body))
-    if objects:
-        unwrapped.append("prose around the object")
-    elif body.startswith("{"):
-        return [body], tuple(unwrapped)  # broken JSON: let the parser say what is wrong with it
-    return objects, tuple(unwrapped)
-
-
-def _is_one_object(body: str) -> bool:
-    return next(_objects_in(body), "") == body
-
-
-def _objects_in(text: str) -> Iterator[str]:
-    """Each outermost `{...}` in the text that a JSON decoder can walk through, left to right."""
-    decoder = json.JSONDecoder()
-    at = text.find("{")
-    while at >= 0:
-        try:
-            _, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            at = text.find("{", at + 1)
-            continue
-        yield text[at:end]
-        at = text.find("{", end)
 
 
 def _load(text: str) -> Any:

@@ -23,7 +23,7 @@ from portfolio.core.book import Book, Journal, fill_journal, fold, overdrawn, va
 from portfolio.core.brokers import Broker
 from portfolio.core.decisions import Action, Bounds, Verdict, VerdictKind, Violation, violations_of
 from portfolio.core.orders import Execution, Order, Skipped, client_order_id
-from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, target_quantities
+from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, take_aim
 
 
 class Overdrawn(ValueError):
@@ -165,7 +165,7 @@ def _fees_of(executions: Sequence[Execution]) -> Book:
     for execution in executions:
         for fill in execution.fills:
             fees[fill.fee_asset] += fill.fee
-    return Book(fees)
+    return Book({asset: fee for asset, fee in fees.items() if fee})
 
 
 def journals_of(executions: Sequence[Execution], symbols: Mapping[str, Symbol]) -> tuple[Journal, ...]:
@@ -182,13 +182,13 @@ def _rebalance(
     target: Target,
     broker: Broker,
 ) -> Iterator[Execution | Skipped]:
-    wanted = target_quantities(book, prices, symbols, target)
-    sells = plan_sells(book, prices, symbols, target)
+    aim = take_aim(book, prices, symbols, target, rules.costs)
+    sells = plan_sells(book, prices, symbols, target, aim)
     yield from sells.skipped
     sold = list(_place(seat, sells.legs, 0, broker))
     yield from sold
     funded = fold(journals_of(sold, symbols), book)
-    buys = plan_buys(funded, prices, symbols, target, wanted, rules.costs)
+    buys = plan_buys(funded, prices, symbols, target, aim, rules.costs)
     yield from buys.skipped
     yield from _place(seat, buys.legs, len(sells.legs), broker)
 

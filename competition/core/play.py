@@ -35,17 +35,21 @@ class Contestant:
 
 @dataclass(frozen=True, slots=True)
 class PlayedTurn:
-    """What one entry was shown, said and did in one cycle. `record` is None when there were no prices to trade at."""
+    """What one entry was shown, said and did in one cycle. `record` is None when there were no prices to trade at.
+
+    `objections[n]` is what it was told to be wrong before it gave `answers[n]`.
+    """
 
     brief: Brief
     answers: tuple[Answer | NoAnswer, ...]
+    objections: tuple[tuple[Violation, ...], ...]
     verdict: Verdict
     record: TurnRecord | None
 
 
 @dataclass(frozen=True, slots=True)
 class PlayedCycle:
-    """`turns` is empty when the cycle was held for want of a snapshot; `reason` then says why."""
+    """`turns` is empty when the cycle was held for want of a snapshot; `reason` says why, or why nothing was traded."""
 
     number: int
     as_of: datetime
@@ -163,15 +167,21 @@ def _play_cycle(table: _Table, number: int) -> PlayedCycle:
     books = [ledger.book for ledger in table.ledgers.values()]
     if missing := needed_but_missing(snapshot, books, table.symbols):
         return PlayedCycle(number, as_of, snapshot, trade_snapshot, {}, table.board, no_snapshot(missing))
-    tradable = not needed_but_missing(trade_snapshot, books, table.symbols)
-    turns = dict(_play_turns(table, number, snapshot, trade_snapshot if tradable else None))
+    missing = needed_but_missing(trade_snapshot, books, table.symbols)
+    turns = dict(_play_turns(table, number, snapshot, None if missing else trade_snapshot))
     standings = rank([_result(slug, ledger) for slug, ledger in table.ledgers.items()], rules)
-    return PlayedCycle(number, as_of, snapshot, trade_snapshot, turns, standings)
+    reason = no_trades(no_snapshot(missing)) if missing else ""
+    return PlayedCycle(number, as_of, snapshot, trade_snapshot, turns, standings, reason)
 
 
 def no_snapshot(missing: Mapping[str, str]) -> str:
     """Why a cycle was held for everybody, in public words."""
     return "no usable snapshot: " + "; ".join(f"{name}: {reason}" for name, reason in missing.items())
+
+
+def no_trades(reason: str) -> str:
+    """Why a cycle closed without trades, in public words."""
+    return f"no trades: {reason}"
 
 
 def _play_turns(
@@ -200,18 +210,20 @@ def _play_turn(
     rules, symbols = table.rules, table.symbols
     brief = brief_turn(seat, book, snapshot, symbols, board, rules)
     answers: list[Answer | NoAnswer] = []
+    told: list[tuple[Violation, ...]] = []
 
     def decide(brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
+        told.append(tuple(objections))
         answers.append(contestant.decide(brief, objections))
         return answers[-1]
 
     verdict = decide_turn(brief, book, snapshot, symbols, rules, decide)
     if trade_snapshot is None:
-        return PlayedTurn(brief, tuple(answers), verdict, None)
+        return PlayedTurn(brief, tuple(answers), tuple(told), verdict, None)
     prices, as_of = trade_snapshot.prices, trade_snapshot.as_of
     broker = PaperBroker(prices, symbols, rules.costs, as_of)
     record = trade_turn(seat, book, as_of, prices, symbols, rules, verdict, broker)
-    return PlayedTurn(brief, tuple(answers), verdict, record)
+    return PlayedTurn(brief, tuple(answers), tuple(told), verdict, record)
 
 
 def _enter(ledger: _Ledger, turn: PlayedTurn) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from competition.core.rules import Rules
+from market.core.canonical import plain
 from market.core.indicators import rounded
 from portfolio.core.metrics import max_drawdown, total_return
 
@@ -70,7 +71,7 @@ def _row(result: Result, net: Decimal, benchmark: Decimal | None, rules: Rules) 
     return StandingRow(
         entry=result.entry,
         rank=None,
-        unranked=_why_unranked(result, covered, rules),
+        unranked=_why_unranked(result, rules),
         value=result.values[-1],
         net_return=net,
         excess_return=None if benchmark is None else net - benchmark,
@@ -84,11 +85,12 @@ def _row(result: Result, net: Decimal, benchmark: Decimal | None, rules: Rules) 
     )
 
 
-def _why_unranked(result: Result, covered: Decimal, rules: Rules) -> str:
+def _why_unranked(result: Result, rules: Rules) -> str:
     if result.due < rules.ranked_after_cycles:
         return f"ranked from week {rules.ranked_after_cycles} on"
-    if covered < rules.ranked_coverage:
-        return f"decided validly in {result.valid} of {result.due} weeks, below {rules.ranked_coverage:.0%}"
+    if result.valid < rules.ranked_coverage * result.due:
+        gate = plain(rules.ranked_coverage * 100)
+        return f"decided validly in {result.valid} of {result.due} weeks, below {gate}%"
     return ""
 
 

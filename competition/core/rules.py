@@ -4,14 +4,15 @@ Durations are in seconds of the wall clock unless the name says `market`: a seas
 wall clock (the demo's week lasts a minute), and a season on a real exchange runs both at the same pace.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from market.core.canonical import plain, sha256_of
+from market.core.candles import TIMEFRAME_S
+from market.core.canonical import plain, sha256_of, utc_text
 from portfolio.core.brokers import Costs
 from portfolio.core.decisions import Limits
 
@@ -68,10 +69,18 @@ class Rules(BaseModel):
     ranked_after_cycles: int = Field(default=4, ge=1)
     ranked_coverage: Fraction = Decimal("0.75")
 
+    @field_validator("starts_at", "market_starts_at")
+    @classmethod
+    def instants_are_utc(cls, at: datetime) -> datetime:
+        """Weeks are counted in UTC, where each has seven days of 24 hours, also in March and October."""
+        return at.astimezone(UTC)
+
     @model_validator(mode="after")
-    def names_are_distinct(self) -> Self:
+    def universe_is_of_one_quote(self) -> Self:
         if len(set(self.universe)) != len(self.universe):
             raise ValueError("universe: a symbol is listed twice")
+        if strange := [name for name in self.universe if not name.endswith(self.quote)]:
+            raise ValueError(f"quote: {', '.join(strange)} cannot be bought with {self.quote}")
         return self
 
     @model_validator(mode="after")
@@ -103,10 +112,24 @@ class Rules(BaseModel):
             raise ValueError("attempt_s is longer than ask_s: one attempt would outlast the whole asking phase")
         if self.turn_lease_s > self.trade_window_s:
             raise ValueError("turn_lease_s is longer than trade_window_s: one broken lease would cost the whole window")
-        if self.ask_s + self.trade_window_s > self.cycle_s:
-            raise ValueError("ask_s and trade_window_s together are longer than the cycle")
-        if self.late_s > self.cycle_s:
-            raise ValueError("late_s is longer than the cycle: a late cycle would run into the next")
+        if self.on_time_s >= self.ask_s:
+            raise ValueError("on_time_s is not shorter than ask_s: a cycle opened just in time could not ask anybody")
+        if self.late_s + self.ask_s + self.trade_window_s > self.cycle_s:
+            raise ValueError(
+                "late_s, ask_s and trade_window_s together are longer than the cycle: "
+                "a late cycle would run into the next"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def trades_come_after_the_brief(self) -> Self:
+        """At least one more candle must have closed by then, or everybody would be filled at the very price shown."""
+        market_s = self.ask_s * self.market_cycle_s // self.cycle_s
+        if market_s < TIMEFRAME_S[self.timeframe]:
+            raise ValueError(
+                f"ask_s of {self.ask_s} lets {market_s} s of the market pass, less than one {self.timeframe} candle: "
+                "trades would be at the prices of the brief"
+            )
         return self
 
     @cached_property
@@ -140,5 +163,5 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
+        return utc_text(value)
     return list(value) if isinstance(value, tuple) else value

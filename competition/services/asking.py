@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from agents.core.answers import Answer, NoAnswer, Question, storable
+from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.brief import Brief
+from agents.core.text import storable
 from agents.models import Attempt, AttemptOutcome
 from competition.core.engine import decide_turn
 from competition.core.rules import Rules

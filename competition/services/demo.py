@@ -54,8 +54,8 @@ def running_rules(now: datetime, seed: int) -> Rules:
         ask_s=12,
         attempt_s=6,
         on_time_s=3,
-        late_s=30,
-        trade_window_s=30,
+        late_s=20,
+        trade_window_s=20,
         turn_lease_s=5,
     )
 

@@ -11,7 +11,8 @@ from datetime import datetime
 
 from django.db import transaction
 
-from agents.core.answers import Answer, NoAnswer, storable
+from agents.core.answers import Answer, NoAnswer
+from agents.core.text import storable
 from agents.models import Attempt, AttemptOutcome, Brief
 from competition.core.play import PlayedCycle, PlayedSeason, PlayedTurn
 from competition.core.rules import Rules
@@ -80,7 +81,7 @@ def _write_cycle(season: Season, rules: Rules, played: PlayedCycle, entries: Map
         reason=played.reason[:500],
         snapshot=None if held else store_snapshot(played.snapshot),
         trade_as_of=None if held else played.trade_snapshot.as_of,
-        trade_snapshot=None if held else store_snapshot(played.trade_snapshot),
+        trade_snapshot=None if held or played.reason else store_snapshot(played.trade_snapshot),
     )
     if held:
         return
@@ -105,12 +106,13 @@ def _attempts(
     deadline_at: datetime,
 ) -> Iterator[Attempt]:
     for slug, turn in played.turns.items():
-        for number, answer in enumerate(turn.answers, start=1):
+        for number, (answer, objections) in enumerate(zip(turn.answers, turn.objections, strict=True), start=1):
             name = f"{season.slug}/{played.number}/{slug}/{number}"
             yield Attempt(
                 brief=briefs[slug],
                 number=number,
                 run_token=uuid.uuid5(_NAMESPACE, name),
+                objections=[asdict(objection) for objection in objections],
                 started_at=asked_at,
                 lease_until=deadline_at,
                 ended_at=deadline_at if isinstance(answer, NoAnswer) else asked_at,
@@ -139,6 +141,8 @@ def _turn(cycle: Cycle, entry: Entry, brief: Brief, played: PlayedTurn, at: date
         turn.value_before, turn.value_after = record.value_before, record.value_after
         turn.traded, turn.fees = record.traded, record.fees
         turn.skipped, turn.trade_reason = skipped_content(record), trade_reason(record)
+    else:
+        turn.trade_reason = cycle.reason
     return turn
 
 

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.utils import InterfaceError, OperationalError
 
 from competition.core.engine import Overdrawn, TurnRecord, trade_turn
-from competition.core.play import needed_but_missing, no_snapshot, take_snapshot
+from competition.core.play import needed_but_missing, no_snapshot, no_trades, take_snapshot
 from competition.core.rules import Rules
 from competition.core.schedule import effective, market_time, trading_ends
 from competition.core.states import CycleState, TurnState, check_transition
@@ -95,12 +95,12 @@ def _void_trading(cycle_id: int, now: datetime) -> bool:
     reason = cycle.reason or "nobody was running during the trade window"
     cycle.turns.filter(state=TurnState.DECIDED).update(
         state=TurnState.SETTLED,
-        trade_reason=f"not traded: {reason}",
+        trade_reason=no_trades(reason)[:500],
         settled_at=now,
         token=None,
         lease_until=None,
     )
-    cycle.reason = f"no trades: {reason}"[:500]
+    cycle.reason = no_trades(reason)[:500]
     move(cycle, CycleState.CLOSING)
     return True
 

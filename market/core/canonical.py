@@ -8,7 +8,10 @@ from typing import Any
 
 
 def plain(number: Decimal) -> str:
-    """`Decimal` as text without exponent or trailing zeros: `1E+3` is `1000`, `0.500` is `0.5`, `-0` is `0`; NaN raises."""
+    """`Decimal` as text without exponent or trailing zeros: `1E+3` is `1000`, `0.500` is `0.5`, `-0` is `0`.
+
+    NaN and infinity raise `ValueError`.
+    """
     if not number.is_finite():
         raise ValueError(f"{number} has no canonical text")
     text = format(number, "f")

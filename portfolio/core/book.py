@@ -8,16 +8,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Context, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 from market.core.canonical import canonical_json, sha256_of
+from market.core.exact import EXACT, exact_sum
 from market.core.symbols import Symbol
 from portfolio.core.orders import Fill, Side
 
 AMOUNT_SCALE = 18  # decimal places the database keeps; more would be rounded silently
+AMOUNT_BOUND = Decimal(10) ** 19  # what fits before the point; also keeps NaN out of columns compared with it
 _ATOM = Decimal(1).scaleb(-AMOUNT_SCALE)
-_EXACT = Context(prec=100)  # wide enough that a remainder is never rounded
 GENESIS = "0" * 64  # the hash before the first journal
 
 
@@ -80,7 +81,7 @@ def fold(journals: Iterable[Journal], book: Book | None = None) -> Book:
     for journal in journals:
         for posting in journal.postings:
             if posting.account is Account.ENTRY:
-                balances[posting.asset] += posting.amount
+                balances[posting.asset] = EXACT.add(balances[posting.asset], posting.amount)
     return Book({asset: balances[asset] for asset in sorted(balances) if balances[asset]})
 
 
@@ -103,7 +104,7 @@ def fill_journal(fill: Fill, symbol: Symbol) -> Journal:
     amounts = {symbol.base: fill.quantity, symbol.quote: fill.quote_amount}
     return checked(
         Journal(
-            key=f"fill:{fill.trade_id}",
+            key=f"fill:{fill.symbol}:{fill.trade_id}",
             kind=JournalKind.FILL,
             at=fill.at,
             postings=(
@@ -126,17 +127,23 @@ def checked(journal: Journal) -> Journal:
     """The journal itself. Raises `BrokenLedger` unless it is finite, within scale, not empty and zero per asset."""
     if not journal.postings:
         raise BrokenLedger(f"journal {journal.key} moves nothing")
-    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     for posting in journal.postings:
-        if not posting.amount.is_finite():
-            raise BrokenLedger(f"journal {journal.key}: {posting.amount} {posting.asset} is not an amount")
-        if _EXACT.remainder(posting.amount, _ATOM) != 0:
-            raise BrokenLedger(f"journal {journal.key}: {posting.amount} has more than {AMOUNT_SCALE} decimals")
-        sums[posting.asset] += posting.amount
-    for asset, total in sums.items():
+        _check_amount(journal.key, posting)
+    for asset in dict.fromkeys(posting.asset for posting in journal.postings):
+        total = exact_sum(posting.amount for posting in journal.postings if posting.asset == asset)
         if total != 0:
             raise BrokenLedger(f"journal {journal.key} does not sum to zero in {asset}: {total} left over")
     return journal
+
+
+def _check_amount(key: str, posting: Posting) -> None:
+    amount = posting.amount
+    if not amount.is_finite():
+        raise BrokenLedger(f"journal {key}: {amount} {posting.asset} is not an amount")
+    if abs(amount) >= AMOUNT_BOUND:
+        raise BrokenLedger(f"journal {key}: {amount} {posting.asset} is more than the ledger keeps")
+    if EXACT.remainder(amount, _ATOM) != 0:
+        raise BrokenLedger(f"journal {key}: {amount} has more than {AMOUNT_SCALE} decimals")
 
 
 def overdrawn(book: Book) -> tuple[str, ...]:
@@ -168,13 +175,14 @@ def head_of(journals: Iterable[Journal]) -> str:
     return head
 
 
-def holdings_value(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol]) -> dict[str, Decimal]:
-    """Value in quote of each held symbol, by symbol name; raises `MissingPrice` for a held asset without a price."""
-    by_base = {symbol.base: name for name, symbol in symbols.items()}
-    quotes = {symbol.quote for symbol in symbols.values()}
+def holdings_value(
+    book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str
+) -> dict[str, Decimal]:
+    """Value in `quote` of each held symbol, by symbol name; raises `MissingPrice` for a held asset without a price."""
+    by_base = {symbol.base: name for name, symbol in symbols.items() if symbol.quote == quote}
     values: dict[str, Decimal] = {}
     for asset, amount in book.balances.items():
-        if asset in quotes:
+        if asset == quote or amount == 0:
             continue
         name = by_base.get(asset, "")
         if name not in prices:
@@ -185,14 +193,14 @@ def holdings_value(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[s
 
 def value_of(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str) -> Decimal:
     """Net asset value in quote: cash plus every holding at its price."""
-    return book.of(quote) + sum(holdings_value(book, prices, symbols).values(), Decimal(0))
+    return book.of(quote) + sum(holdings_value(book, prices, symbols, quote).values(), Decimal(0))
 
 
 def weights_of(
     book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str
 ) -> dict[str, Decimal]:
     """Fraction of the value in each held symbol; empty for a book worth nothing."""
-    values = holdings_value(book, prices, symbols)
+    values = holdings_value(book, prices, symbols, quote)
     total = book.of(quote) + sum(values.values(), Decimal(0))
     return {name: value / total for name, value in values.items()} if total > 0 else {}
 

@@ -6,10 +6,12 @@ from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Protocol
 
+from market.core.exact import EXACT
 from market.core.symbols import Symbol
 from portfolio.core.orders import Execution, Fill, Order, OrderState, Side
 
-_PRICE_AND_QUOTE_PLACES = Decimal("0.00000001")  # the precision in which the exchange accounts
+_QUOTE_PLACES = Decimal(1).scaleb(-8)  # in which the exchange accounts for amounts
+_PRICE_PLACES = Decimal(1).scaleb(-18)  # an average price is no tick; the coins of a millionth need the places
 _BPS = Decimal(10_000)
 
 
@@ -40,13 +42,13 @@ class Costs:
     def executed(self, side: Side, quantity: Decimal, reference_price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Price, quote amount and fee in quote for `quantity` against `reference_price`.
 
-        Slippage moves the price against the trader; every rounding to 8 places goes against the trader too.
+        Slippage moves the price against the trader; amounts are rounded to 8 places, against the trader too.
         """
         buying = side is Side.BUY
         slip = self.slippage_bps / _BPS
-        price = _cut(reference_price * (1 + slip if buying else 1 - slip), up=buying)
-        quote_amount = _cut(price * quantity, up=buying)
-        fee = _cut(quote_amount * self.fee_bps / _BPS, up=True)
+        price = _cut(reference_price * (1 + slip if buying else 1 - slip), _PRICE_PLACES, up=buying)
+        quote_amount = _cut(price * quantity, _QUOTE_PLACES, up=buying)
+        fee = _cut(quote_amount * self.fee_bps / _BPS, _QUOTE_PLACES, up=True)
         return price, quote_amount, fee
 
     def to_buy(self, quantity: Decimal, reference_price: Decimal) -> Decimal:
@@ -54,9 +56,14 @@ class Costs:
         _, quote_amount, fee = self.executed(Side.BUY, quantity, reference_price)
         return quote_amount + fee
 
+    def from_selling(self, quantity: Decimal, reference_price: Decimal) -> Decimal:
+        """Cash in quote that selling `quantity` brings, fee subtracted."""
+        _, quote_amount, fee = self.executed(Side.SELL, quantity, reference_price)
+        return quote_amount - fee
 
-def _cut(amount: Decimal, *, up: bool) -> Decimal:
-    return amount.quantize(_PRICE_AND_QUOTE_PLACES, rounding=ROUND_UP if up else ROUND_DOWN)
+
+def _cut(amount: Decimal, places: Decimal, *, up: bool) -> Decimal:
+    return amount.quantize(places, rounding=ROUND_UP if up else ROUND_DOWN, context=EXACT)
 
 
 @dataclass(frozen=True, slots=True)

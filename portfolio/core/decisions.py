@@ -116,7 +116,7 @@ def symbols_are_listed(decision: Decision, bounds: Bounds) -> Iterable[Violation
 def weights_are_fractions(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
     for name, weight in decision.weights.items():
         if not weight.is_finite() or not 0 <= weight <= 1:
-            yield Violation("weights_are_fractions", f"{name} is {weight}; a weight lies between 0 and 1")
+            yield Violation("weights_are_fractions", f"{name} is {_told(weight)}; a weight lies between 0 and 1")
 
 
 def total_is_one(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
@@ -156,9 +156,9 @@ def turnover_below_cap(decision: Decision, bounds: Bounds) -> Iterable[Violation
         yield Violation("turnover_below_cap", f"a turnover of {turnover:.4f} is above the cap of {plain(cap)}")
 
 
+RULES_WITHOUT_ARITHMETIC: tuple[Rule, ...] = (symbols_are_listed, weights_are_fractions)
 RULES: tuple[Rule, ...] = (
-    symbols_are_listed,
-    weights_are_fractions,
+    *RULES_WITHOUT_ARITHMETIC,
     total_is_one,
     weight_below_cap,
     cash_above_floor,
@@ -170,9 +170,13 @@ def violations_of(decision: Decision, bounds: Bounds) -> tuple[Violation, ...]:
     """Every rule this decision breaks, in the order of `RULES`; a hold breaks none."""
     if decision.action is Action.HOLD:
         return ()
-    if any(not weight.is_finite() for weight in decision.weights.values()):
-        return tuple(weights_are_fractions(decision, bounds))  # arithmetic on NaN would hide the other reasons
-    return tuple(violation for rule in RULES for violation in rule(decision, bounds))
+    is_finite = all(weight.is_finite() for weight in decision.weights.values())
+    rules = RULES if is_finite else RULES_WITHOUT_ARITHMETIC  # sums with a NaN in them would say nothing
+    return tuple(violation for rule in rules for violation in rule(decision, bounds))
+
+
+def _told(weight: Decimal) -> str:
+    return plain(weight) if weight.is_finite() else str(weight)
 
 
 def _risky(decision: Decision, bounds: Bounds) -> dict[str, Decimal]:

@@ -1,7 +1,8 @@
 """From target weights to orders: sells first, then buys from the cash there really is.
 
-The planner is a fixed point: with the same target at the same prices, a second run orders nothing. What makes it one
-is the drift band: a position is only moved when it is off by more than the band, which is wider than trading can cost.
+Weights are of what is left after paying for the trades, so the plan is aimed at the value net of its own costs. That,
+and a drift band below which a difference is left alone, make the planner a fixed point: with the same target at the
+same prices, a second run orders nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,10 @@ BELOW_STEP = "below the smallest quantity"
 BELOW_NOTIONAL = "below the minimum notional"
 NO_CASH = "no cash left"
 NO_PRICE = "no fresh price"
+AIMS_MAX = 8
+
+Prices = Mapping[str, Decimal]
+Symbols = Mapping[str, Symbol]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,14 @@ class Target:
     weights: Mapping[str, Decimal]
     quote: str
     drift_band: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """The target in quantities of each priced symbol, down to the step, and the drift band in quote."""
+
+    wanted: Mapping[str, Decimal]
+    band: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,92 +58,126 @@ class Plan:
     skipped: tuple[Skipped, ...]
 
 
-def target_quantities(
-    book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], target: Target
-) -> dict[str, Decimal]:
-    """Quantity of each priced symbol that its weight buys, rounded down to the step. A weight not named is zero."""
-    value = value_of(book, prices, symbols, target.quote)
-    return {
-        name: round_down_to_step(value * target.weights.get(name, Decimal(0)) / prices[name], symbol.step)
-        for name, symbol in symbols.items()
-        if name in prices
-    }
+def take_aim(book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Aim:
+    """Aim at the value that will be left: guess it, plan, subtract what the plan costs, and plan again until it agrees.
+
+    Two or three rounds do. When a buy at the edge of the band comes and goes with its own cost, no value agrees with
+    itself; then the lowest one seen is taken, at which it stays away. Raises `MissingPrice`.
+    """
+    gross = value_of(book, prices, symbols, target.quote)
+    value = lowest = gross
+    for _ in range(AIMS_MAX):
+        aim = _aim_at(value, prices, symbols, target)
+        left = gross - _cost_of_reaching(aim, book, prices, symbols, target, costs)
+        if left == value:
+            return aim
+        value = left
+        lowest = min(lowest, value)
+    return _aim_at(lowest, prices, symbols, target)
 
 
-def plan_sells(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], target: Target) -> Plan:
-    """What to sell to come down to the target. A weight of zero sells all that the filters let go; the rest is dust."""
-    wanted = target_quantities(book, prices, symbols, target)
-    band = target.drift_band * value_of(book, prices, symbols, target.quote)
+def plan_sells(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> Plan:
+    """What to sell to come down to the aim. A weight of zero sells all that the filters let go; the rest is dust."""
     legs, skipped = [], []
-    for name, quantity in wanted.items():
+    for name, quantity in aim.wanted.items():
         symbol, held = symbols[name], book.of(symbols[name].base)
-        excess = round_down_to_step(min(held - quantity, symbol.max_quantity), symbol.step)
-        if held <= quantity or held == 0:
+        if held <= quantity:
             continue
-        leg = Leg(name, Side.SELL, excess, prices[name])
-        reason = _why_not(leg, symbol, band if quantity > 0 else Decimal(0))
+        leg = Leg(name, Side.SELL, _tradable(held - quantity, symbol), prices[name])
+        reason = _why_not(leg, symbol, aim.band if target.weights.get(name) else Decimal(0))
         if reason:
-            skipped.append(Skipped(name, Side.SELL, max(excess, Decimal(0)), reason))
+            skipped.append(Skipped(name, Side.SELL, leg.quantity, reason))
         else:
             legs.append(leg)
     return Plan(tuple(legs), tuple(skipped))
 
 
-def plan_buys(
-    book: Book,
-    prices: Mapping[str, Decimal],
-    symbols: Mapping[str, Symbol],
-    target: Target,
-    wanted: Mapping[str, Decimal],
-    costs: Costs,
-) -> Plan:
-    """What to buy to come up to `wanted` (the target quantities before the sells), from the cash in `book`.
+def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim, costs: Costs) -> Plan:
+    """What to buy to come up to the aim, from the cash in `book`; costs are part of the price.
 
-    When the cash does not reach for all, every buy is scaled by the same factor; costs are part of the price.
+    When the cash does not reach for all, every buy is scaled by the same factor. One that the factor takes below a
+    filter is given up, the smallest first, and its cash goes to the others.
     """
-    band = target.drift_band * value_of(book, prices, symbols, target.quote)
     wishes: list[Leg] = []
     skipped = [
         Skipped(name, Side.BUY, Decimal(0), NO_PRICE)
         for name, weight in target.weights.items()
-        if weight > 0 and name != target.quote and name not in wanted
+        if weight > 0 and name != target.quote and name not in aim.wanted
     ]
-    for name, quantity in wanted.items():
+    for name, quantity in aim.wanted.items():
         symbol, missing = symbols[name], quantity - book.of(symbols[name].base)
         if missing <= 0:
             continue
-        leg = Leg(name, Side.BUY, _buyable(missing, symbol), prices[name])
-        reason = _why_not(leg, symbol, band)
+        leg = Leg(name, Side.BUY, _tradable(missing, symbol), prices[name])
+        reason = _why_not(leg, symbol, aim.band)
         if reason:
             skipped.append(Skipped(name, Side.BUY, leg.quantity, reason))
         else:
             wishes.append(leg)
-    affordable = list(_afford(wishes, symbols, book.of(target.quote), costs))
-    legs = tuple(leg for leg in affordable if isinstance(leg, Leg))
-    return Plan(legs, (*skipped, *(leg for leg in affordable if isinstance(leg, Skipped))))
+    legs, given_up = _afford(wishes, symbols, book.of(target.quote), costs)
+    return Plan(legs, (*skipped, *given_up))
 
 
-def _buyable(quantity: Decimal, symbol: Symbol) -> Decimal:
+def _aim_at(value: Decimal, prices: Prices, symbols: Symbols, target: Target) -> Aim:
+    left = max(value, Decimal(0))
+    wanted = {
+        name: round_down_to_step(left * target.weights.get(name, Decimal(0)) / prices[name], symbol.step)
+        for name, symbol in symbols.items()
+        if name in prices
+    }
+    return Aim(wanted, target.drift_band * left)
+
+
+def _cost_of_reaching(aim: Aim, book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Decimal:
+    """What slippage and fees would take, in quote, if every order filled at its reference price plus slippage."""
+    balances, spent = dict(book.balances), Decimal(0)
+    for leg in plan_sells(book, prices, symbols, target, aim).legs:
+        proceeds = costs.from_selling(leg.quantity, leg.reference_price)
+        spent += leg.quantity * leg.reference_price - proceeds
+        balances[symbols[leg.symbol].base] -= leg.quantity
+        balances[target.quote] = balances.get(target.quote, Decimal(0)) + proceeds
+    for leg in plan_buys(Book(balances), prices, symbols, target, aim, costs).legs:
+        spent += costs.to_buy(leg.quantity, leg.reference_price) - leg.quantity * leg.reference_price
+    return spent
+
+
+def _tradable(quantity: Decimal, symbol: Symbol) -> Decimal:
     return round_down_to_step(min(quantity, symbol.max_quantity), symbol.step)
 
 
-def _afford(wishes: list[Leg], symbols: Mapping[str, Symbol], cash: Decimal, costs: Costs) -> Iterator[Leg | Skipped]:
-    """Each wish scaled to the cash; a wish that the scaling takes below a filter is skipped with the reason."""
-    needed = sum((costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes), Decimal(0))
-    scale = min(Decimal(1), cash / needed) if needed > 0 else Decimal(0)
+def _afford(
+    wishes: list[Leg], symbols: Symbols, cash: Decimal, costs: Costs
+) -> tuple[tuple[Leg, ...], tuple[Skipped, ...]]:
+    """The wishes scaled to the cash, and those that had to be given up for it."""
+    given_up: list[Skipped] = []
+    while True:
+        needed = sum((costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes), Decimal(0))
+        scale = min(Decimal(1), cash / needed) if needed > 0 else Decimal(1)
+        scaled = list(_scaled(wishes, symbols, scale, cash, costs))
+        refused = [(wish, _why_not(leg, symbols[leg.symbol], Decimal(0))) for wish, leg in scaled]
+        if not any(reason for _, reason in refused):
+            return tuple(leg for _, leg in scaled), tuple(given_up)
+        wish, reason = min(
+            ((wish, reason) for wish, reason in refused if reason),
+            key=lambda refusal: (refusal[0].quantity * refusal[0].reference_price, refusal[0].symbol),
+        )
+        nothing_left = next(leg for leg in scaled if leg[0] is wish)[1].quantity <= 0
+        given_up.append(Skipped(wish.symbol, Side.BUY, wish.quantity, NO_CASH if nothing_left else reason))
+        wishes = [other for other in wishes if other is not wish]
+
+
+def _scaled(
+    wishes: list[Leg], symbols: Symbols, scale: Decimal, cash: Decimal, costs: Costs
+) -> Iterator[tuple[Leg, Leg]]:
+    """Each wish with what of it the cash pays for."""
     left = cash
-    for leg in wishes:
-        symbol = symbols[leg.symbol]
-        quantity = _buyable(leg.quantity * scale, symbol)
-        while quantity > 0 and costs.to_buy(quantity, leg.reference_price) > left:
+    for wish in wishes:
+        symbol, price = symbols[wish.symbol], wish.reference_price
+        quantity = _tradable(wish.quantity * scale, symbol)
+        while quantity > 0 and costs.to_buy(quantity, price) > left:
             quantity -= symbol.step  # roundings of 1e-8 can add up to a step too much
-        scaled = Leg(leg.symbol, Side.BUY, quantity, leg.reference_price)
-        reason = _why_not(scaled, symbol, Decimal(0))
-        if reason:
-            yield Skipped(leg.symbol, Side.BUY, leg.quantity, NO_CASH if quantity <= 0 else reason)
-            continue
-        left -= costs.to_buy(quantity, leg.reference_price)
-        yield scaled
+        left -= costs.to_buy(quantity, price) if quantity > 0 else Decimal(0)
+        yield wish, Leg(wish.symbol, Side.BUY, quantity, price)
 
 
 def _why_not(leg: Leg, symbol: Symbol, band: Decimal) -> str:

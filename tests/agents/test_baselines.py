@@ -160,9 +160,6 @@ def test_a_baseline_that_flees_to_cash_flees_at_the_pace_it_is_allowed() -> None
     assert weights("momentum", falling) == W("BTC 60%")
 
 
-@pytest.mark.xfail(
-    strict=True, reason="above its cap by more than the turnover allows, only a hold is left; it does not"
-)
 def test_where_prices_led_too_far_beyond_the_limits_a_baseline_holds() -> None:
     held = "BTC 85%"
     brief = content("BTC volatility_28d 0.5", holdings=held, max_weight="0.4", max_turnover="0.05")
@@ -193,8 +190,13 @@ def test_whatever_the_limits_a_baseline_that_kept_to_them_keeps_to_them(
 
 @some
 @given(
-    st.dictionaries(st.text(max_size=8), st.decimals(0, 1, places=30), min_size=1, max_size=5),
-    st.text(st.characters(exclude_categories=("Cs",)), max_size=80),
+    st.dictionaries(
+        st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=8),
+        st.decimals(0, 1, places=30),
+        min_size=1,
+        max_size=5,
+    ),
+    st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x00"), max_size=80),
 )
 def test_a_written_reply_reads_back_with_every_digit(weights: dict[str, Decimal], why: str) -> None:
     parsed = parse_reply(rebalance_text(weights, why))

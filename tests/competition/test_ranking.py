@@ -77,12 +77,10 @@ def test_who_decided_too_rarely_or_too_briefly_is_not_ranked_with_the_reason(val
     assert row(result("a", "5000", valid, due)).rank == (None if why else 1)
 
 
-@pytest.mark.xfail(strict=True, reason="coverage is rounded to six places before it is held against a gate of ten")
 def test_a_third_is_enough_where_a_third_is_asked_for() -> None:
     assert row(result("a", "1100", 1, 3), rules(ranked_after_cycles=1, ranked_coverage="0.3333333333")).rank == 1
 
 
-@pytest.mark.xfail(strict=True, reason="the gate is told in whole percent: below 76%, though 75.5% are asked for")
 def test_the_gate_is_told_as_it_is() -> None:
     told = row(result("a", "1100", 3, 4), rules(ranked_after_cycles=1, ranked_coverage="0.755")).unranked
     assert told.endswith("below 75.5%")

@@ -69,7 +69,7 @@ def every_fill_of_a_settled_turn_is_posted_exactly_once(season: Season) -> Itera
         )
     )
     filled = {
-        (fill.order.portfolio_id, f"fill:{fill.trade_id}")
+        (fill.order.portfolio_id, f"fill:{fill.symbol}:{fill.trade_id}")
         for fill in Fill.objects.filter(order__portfolio__entry__season=season).select_related("order")
         if (fill.order.portfolio_id, fill.order.cycle_number) in settled
     }
@@ -84,7 +84,7 @@ def every_book_is_the_start_capital_and_the_fills(season: Season) -> Iterator[st
         amounts[portfolio.quote] = season.rule_book.capital
         keys = set(Journal.objects.filter(portfolio=portfolio).values_list("key", flat=True))
         for fill in Fill.objects.filter(order__portfolio=portfolio).select_related("order"):
-            if f"fill:{fill.trade_id}" not in keys:
+            if f"fill:{fill.symbol}:{fill.trade_id}" not in keys:
                 continue
             sign = 1 if fill.order.side == Side.BUY else -1
             amounts[fill.symbol.removesuffix(portfolio.quote)] += sign * fill.quantity

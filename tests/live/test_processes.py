@@ -29,7 +29,7 @@ pytestmark = pytest.mark.processes
 
 
 def quick_season(cycles: int) -> Season:
-    """A season whose week lasts four seconds, starting in a moment."""
+    """A season whose week lasts five seconds, starting in a moment."""
     rules = Rules(
         universe=SYMBOLS,
         market_source="synthetic",
@@ -37,11 +37,11 @@ def quick_season(cycles: int) -> Season:
         market_starts_at=START,
         starts_at=datetime.now(UTC) + timedelta(seconds=1),
         cycles=cycles,
-        cycle_s=4,
+        cycle_s=5,
         ask_s=2,
         attempt_s=1,
         on_time_s=1,
-        late_s=4,
+        late_s=1,
         trade_window_s=2,
         turn_lease_s=1,
     )

@@ -119,7 +119,8 @@ def test_the_runner_is_only_asked_by_post(runner: str) -> None:
 
 
 def test_a_cycle_with_a_real_runner_ends_with_everyones_verdict(runner: str, own_database: str) -> None:
-    stage = Stage.set(weekly_rules(ask_s=2, attempt_s=1))  # a reply may take one real second
+    quick = {"ask_s": 2, "attempt_s": 1, "on_time_s": 1, "late_s": 10, "trade_window_s": 10, "turn_lease_s": 1}
+    stage = Stage.set(weekly_rules(cycle_s=60, **quick))  # a reply may take one real second
     stage.runner = lambda: runner_at(runner)  # type: ignore[method-assign,assignment]
     stage.play_cycle(1)
     verdicts = dict(stage.cycle(1).turns.values_list("entry__slug", "verdict"))

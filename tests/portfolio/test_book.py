@@ -142,7 +142,6 @@ def test_a_book_is_the_same_whether_folded_at_once_or_in_parts(journals: list[Jo
     assert fold(journals[cut:], fold(journals[:cut])) == fold(journals)
 
 
-@pytest.mark.xfail(strict=True, reason="sums are taken in 28 digits, the ledger keeps up to 37: fold rounds silently")
 def test_the_fold_is_exact_in_every_digit_the_ledger_keeps() -> None:
     tiny, huge = "0.000000000000000001", "1000000000000"
     journals = [J(f"entry {huge} X, venue -{huge} X"), J(f"entry {tiny} X, venue -{tiny} X")]
@@ -184,13 +183,11 @@ def test_eighteen_decimals_are_kept() -> None:
     assert checked(fine) is fine
 
 
-@pytest.mark.xfail(strict=True, reason="the sum is taken in 28 digits, so the last of 31 digits is lost and not missed")
 def test_a_journal_out_of_balance_by_its_last_digit_is_refused() -> None:
     with pytest.raises(BrokenLedger, match="does not sum to zero"):
         checked(J("entry 1000000000000 USDT, venue 0.000000000000000001 USDT, funding -1000000000000 USDT"))
 
 
-@pytest.mark.xfail(strict=True, reason="remainder() of it has over 100 digits: InvalidOperation, which nobody expects")
 def test_an_amount_beyond_what_the_ledger_keeps_is_refused() -> None:
     with pytest.raises(BrokenLedger):
         checked(J("entry 1E+90 USDT, venue -1E+90 USDT"))
@@ -219,7 +216,6 @@ def test_a_fill_of_nothing_is_refused() -> None:
         fill_journal(replace(fill("buy 1 BTC for 1"), quantity=D(0), quote_amount=D(0)), BTC)
 
 
-@pytest.mark.xfail(strict=True, reason="trade ids are unique per symbol on the exchange; the key leaves the symbol out")
 def test_equal_trade_ids_of_two_symbols_have_different_keys() -> None:
     bitcoin = fill_journal(fill("buy 1 BTC for 100", trade_id="365249"), BTC)
     ether = fill_journal(fill("buy 1 ETH for 10", trade_id="365249"), S("ETH")["ETHUSDT"])
@@ -246,7 +242,7 @@ def test_altering_any_earlier_journal_changes_the_head_of_the_chain(
                 replace(one, kind=JournalKind.FUNDING),
                 replace(one, at=one.at + timedelta(microseconds=1)),
                 replace(one, reason="another"),
-                replace(one, postings=(replace(first, amount=first.amount + D("1E-18")), *one.postings[1:])),
+                replace(one, postings=(replace(first, amount=first.amount + 1), *one.postings[1:])),
                 replace(one, postings=(replace(first, asset=first.asset + "2"), *one.postings[1:])),
             ]
         )
@@ -276,15 +272,15 @@ def test_a_book_is_worth_its_cash_and_every_holding_at_its_price() -> None:
     book, prices = B("100 USDT, 2 BTC, 3 ETH"), P("BTC 50000, ETH 3000")
     # 100 + 2 * 50000 + 3 * 3000 = 109100
     assert value_of(book, prices, S("BTC, ETH"), "USDT") == 109_100
-    assert holdings_value(book, prices, S("BTC, ETH")) == P("BTC 100000, ETH 9000")
+    assert holdings_value(book, prices, S("BTC, ETH"), "USDT") == P("BTC 100000, ETH 9000")
     assert value_of(Book(), prices, S("BTC, ETH"), "USDT") == 0
 
 
 @pytest.mark.parametrize("prices", ["", "ETH 3000"])
 def test_a_held_asset_without_a_price_has_no_value_rather_than_none(prices: str) -> None:
-    for figure in (holdings_value, lambda *a: value_of(*a, "USDT"), lambda *a: weights_of(*a, "USDT")):
+    for figure in (holdings_value, value_of, weights_of):
         with pytest.raises(MissingPrice, match="2 BTC is held and has no price"):
-            figure(B("100 USDT, 2 BTC"), P(prices), S("BTC, ETH"))
+            figure(B("100 USDT, 2 BTC"), P(prices), S("BTC, ETH"), "USDT")
 
 
 def test_an_asset_that_is_no_symbol_of_the_season_has_no_price() -> None:
@@ -292,7 +288,6 @@ def test_an_asset_that_is_no_symbol_of_the_season_has_no_price() -> None:
         value_of(B("1 DOGE"), P("BTC 50000"), S("BTC"), "USDT")
 
 
-@pytest.mark.xfail(strict=True, reason="an asset that is the quote of any symbol is skipped, and so valued at nothing")
 def test_a_holding_that_is_also_the_quote_of_another_symbol_is_not_worth_zero() -> None:
     ether_in_bitcoin = Symbol("ETHBTC", "ETH", "BTC", D("0.001"), D("0.001"), D(1000), D("0.00001"), D("0.0001"))
     prices = {"BTCUSDT": D(50_000), "ETHBTC": D("0.06")}

@@ -98,7 +98,6 @@ def test_a_weight_is_a_fraction(weight: str) -> None:
     ]
 
 
-@pytest.mark.xfail(strict=True, reason="told as -1E-7; every other rule writes numbers out")
 def test_a_visitor_reads_no_exponents() -> None:
     (complaint,) = details(weights_are_fractions, {"BTCUSDT": D("-0.0000001")})
     assert complaint == "BTCUSDT is -0.0000001; a weight lies between 0 and 1"
@@ -115,7 +114,6 @@ def test_what_is_no_number_is_refused_without_arithmetic_on_it(weight: str) -> N
     assert broken({"USDT": D(weight)}) == ["weights_are_fractions"]
 
 
-@pytest.mark.xfail(strict=True, reason="beside a NaN no other rule is run, though listing symbols needs no arithmetic")
 def test_beside_what_is_no_number_the_unknown_symbol_is_named_too() -> None:
     assert broken({"DOGEUSDT": D("NaN")}) == ["symbols_are_listed", "weights_are_fractions"]
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.core.answers import storable
+from agents.core.text import storable
 from tests.notation import some
 
 any_text = st.text(st.characters(codec=None, exclude_categories=()), max_size=60)
