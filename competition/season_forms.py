@@ -52,13 +52,11 @@ class SeasonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
     def clean_rules(self) -> dict[str, Any]:
         try:
             rules = Rules.model_validate_json(self.cleaned_data["rules"])
-            symbols = listed_symbols(rules.universe)
+            listed_symbols(rules.universe)
         except RulesInvalid as invalid:
             raise forms.ValidationError(rules_problems(invalid)) from None
         except UnknownSymbol as unknown:
             raise forms.ValidationError(f"universe: {unknown}") from None
-        if foreign := [name for name, symbol in symbols.items() if symbol.quote != rules.quote]:
-            raise forms.ValidationError(f"universe: {', '.join(foreign)} cannot be bought with {rules.quote}")
         entered = self.instance.entries.exclude(portfolio__quote=rules.quote) if self.instance.pk else ()
         if names := ", ".join(entry.slug for entry in entered):
             raise forms.ValidationError(f"quote: {names} entered with portfolios in another asset")

@@ -80,7 +80,7 @@ class Rules(BaseModel):
         if len(set(self.universe)) != len(self.universe):
             raise ValueError("universe: a symbol is listed twice")
         if strange := [name for name in self.universe if not name.endswith(self.quote)]:
-            raise ValueError(f"quote: {', '.join(strange)} cannot be bought with {self.quote}")
+            raise ValueError(f"universe: {', '.join(strange)} cannot be bought with {self.quote}, the season's quote")
         return self
 
     @model_validator(mode="after")

@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.deciders import decider
 from agents.core.roster import Profile, house
+from agents.models import Attempt
 from agents.runner_client import Ask
 from competition.core.rules import Rules
 from competition.core.schedule import boundary
-from competition.models import Cycle, Season
+from competition.models import Cycle, Season, Standing, Turn
 from competition.services import asking_round, ticking
 from competition.services.seasons import draft_season, open_season
+from portfolio.models import Fill, Journal, Order, Valuation
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT")
@@ -94,3 +96,23 @@ class Stage:
 
     def cycle(self, number: int) -> Cycle:
         return self.season.cycles.get(number=number)
+
+
+def facts(stage: Stage) -> dict[str, int]:
+    """How many rows of every kind of fact a season has."""
+    of_portfolio = {"portfolio__entry__season": stage.season}
+    rows = {
+        "cycles": Cycle.objects.filter(season=stage.season),
+        "turns": Turn.objects.filter(cycle__season=stage.season),
+        "attempts": Attempt.objects.filter(brief__turn__cycle__season=stage.season),
+        "orders": Order.objects.filter(**of_portfolio),
+        "fills": Fill.objects.filter(order__portfolio__entry__season=stage.season),
+        "journals": Journal.objects.filter(**of_portfolio),
+        "valuations": Valuation.objects.filter(**of_portfolio),
+        "standings": Standing.objects.filter(cycle__season=stage.season),
+    }
+    return {name: query.count() for name, query in rows.items()}
+
+
+def turn_of(stage: Stage, number: int, entry: str) -> Turn:
+    return Turn.objects.get(cycle__season=stage.season, cycle__number=number, entry__slug=entry)
