@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent, Brief
-from competition.core.rules import Rules
+from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
 from market.models import StoredSnapshot
 from portfolio.core.decisions import Verdict, VerdictKind, Violation, decision_of
@@ -49,8 +49,8 @@ class Season(models.Model):
 
     @cached_property
     def rule_book(self) -> Rules:
-        """The rules as the frozen value the core works with."""
-        return Rules.model_validate(self.rules)
+        """The rules as the frozen value the core works with; those of a draft are checked, those in force only read."""
+        return Rules.model_validate(self.rules, context=None if self.state == SeasonState.DRAFT else FROZEN)
 
 
 class Entry(models.Model):

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 BYTE_ORDER_MARK = "\ufeff"
 _CLOSING = {"{": "}", "[": "]"}
 _THINKING_TAGS = ("think", "thinking")
-_FENCE = re.compile(r"```[ \t]*[a-zA-Z]*")
-_FULL_WIDTH = str.maketrans("｛｝［］：，\u3000", "{}[]:, ")
-_OBJECT_LIKE = re.compile(r"\{\s*(\"|\}|')|[\"']action[\"']")
+_FENCE = re.compile(r"```")
+# Beside an object these mean that a thought or another answer goes on there, and it is not clear which counts.
+_SECOND_VOICE = re.compile(r"</?\s*(think|thinking|reasoning|analysis)\b|<\|channel|[｛｝［］]", re.IGNORECASE)
+_FULL_WIDTH = dict(zip("｛｝［］：，\u3000", "{}[]:, ", strict=True))
+_OBJECT_LIKE = re.compile(r"\{\s*[\"'}]")
 
 
 class Unreadable(ValueError):
@@ -59,6 +61,8 @@ def unwrap(text: str) -> Unwrapped:
     if root.end < 0:
         return Unwrapped(body[root.start :], tuple(peeled))  # broken off: let the parser say where
     around = body[: root.start] + body[root.end :]
+    if _SECOND_VOICE.search(around):
+        raise Unreadable("there is an unfinished thought beside the JSON object; which one counts is not clear")
     if around.strip():
         peeled.append("code fence" if _FENCE.search(around) else "prose around the object")
     return Unwrapped(body[root.start : root.end], tuple(peeled))
@@ -93,15 +97,19 @@ def _without_thinking(body: str, peeled: list[str]) -> str:
 def _object_roots(body: str) -> list[_Root]:
     """The outermost brackets that could be meant: every `{...}` that looks like JSON, and lists that hold an action.
 
-    Braces of prose, as in `{BTC, ETH}`, and lists of numbers are passed over.
+    Braces of prose, as in `{BTC, ETH}`, and lists of numbers are passed over; a bracket that never closes is not,
+    unless nothing else could be meant.
     """
-    return [root for root in _roots(body) if _could_be_meant(body, root)]
+    roots = list(_roots(body))
+    meant = [root for root in roots if _could_be_meant(body, root)]
+    broken_off = [root for root in roots if root.end < 0 and root not in meant]
+    return [*meant, *broken_off] if meant else []
 
 
 def _could_be_meant(body: str, root: _Root) -> bool:
     inside = body[root.start : root.end if root.end >= 0 else len(body)]
     if body[root.start] == "{":
-        return bool(_OBJECT_LIKE.match(inside)) or '"action"' in inside or root.end < 0
+        return bool(_OBJECT_LIKE.match(inside)) or "action" in inside or root.end < 0
     return '"action"' in inside
 
 
@@ -144,5 +152,14 @@ def _end_of(body: str, start: int) -> int:
 
 def full_width_to_ascii(body: str) -> str:
     """Full-width brackets, colons, commas and spaces outside strings as their ASCII twins; strings untouched."""
-    parts = re.split(r'("(?:[^"\\]|\\.)*")', body)
-    return "".join(part if index % 2 else part.translate(_FULL_WIDTH) for index, part in enumerate(parts))
+    signs: list[str] = []
+    in_string = escaped = False
+    for sign in body:
+        if in_string:
+            in_string = escaped or sign != '"'
+            escaped = sign == "\\" and not escaped
+            signs.append(sign)
+        else:
+            in_string = sign == '"'
+            signs.append(_FULL_WIDTH.get(sign, sign))
+    return "".join(signs)

@@ -135,10 +135,16 @@ def play(
     return PlayedSeason(slug, tuple(cycles), {s: tuple(ledger.journals) for s, ledger in ledgers.items()})
 
 
-def take_snapshot(candles: Candles, as_of: datetime, symbols: Mapping[str, Symbol], rules: Rules) -> Snapshot:
-    """The market at `as_of`, from whatever source `candles` reads."""
+def take_snapshot(
+    candles: Candles,
+    as_of: datetime,
+    symbols: Mapping[str, Symbol],
+    rules: Rules,
+    newer_than: datetime | None = None,
+) -> Snapshot:
+    """The market at `as_of`, from whatever source `candles` reads; with prices newer than an earlier snapshot's."""
     series = candles(tuple(symbols), as_of - HISTORY, as_of)
-    return build_snapshot(as_of, series, symbols, rules.market_source, rules.price_max_age)
+    return build_snapshot(as_of, series, symbols, rules.market_source, rules.price_max_age, newer_than)
 
 
 def unpriced(snapshot: Snapshot, books: Sequence[Book], symbols: Mapping[str, Symbol]) -> dict[str, str]:
@@ -163,7 +169,7 @@ def _play_cycle(table: _Table, number: int) -> PlayedCycle:
     as_of = market_time(rules, opened_at)
     trade_as_of = market_time(rules, asking_ends(rules, opened_at))
     snapshot = take_snapshot(table.candles, as_of, table.symbols, rules)
-    trade_snapshot = take_snapshot(table.candles, trade_as_of, table.symbols, rules)
+    trade_snapshot = take_snapshot(table.candles, trade_as_of, table.symbols, rules, newer_than=as_of)
     books = [ledger.book for ledger in table.ledgers.values()]
     if missing := needed_but_missing(snapshot, books, table.symbols):
         return PlayedCycle(number, as_of, snapshot, trade_snapshot, {}, table.board, no_snapshot(missing))

@@ -4,12 +4,13 @@ Durations are in seconds of the wall clock unless the name says `market`: a seas
 wall clock (the demo's week lasts a minute), and a season on a real exchange runs both at the same pace.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain, sha256_of, utc_text
@@ -21,6 +22,7 @@ Money = Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 12, max_digits=38, deci
 Bps = Annotated[Decimal, Field(ge=0, le=1000, max_digits=10, decimal_places=4)]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=12, decimal_places=10)]
 WEEK_S = 7 * 86_400
+FROZEN = "frozen"  # context of `Rules.model_validate` for rules that were checked when their season opened
 
 
 class Rules(BaseModel):
@@ -76,60 +78,11 @@ class Rules(BaseModel):
         return at.astimezone(UTC)
 
     @model_validator(mode="after")
-    def universe_is_of_one_quote(self) -> Self:
-        if len(set(self.universe)) != len(self.universe):
-            raise ValueError("universe: a symbol is listed twice")
-        if strange := [name for name in self.universe if not name.endswith(self.quote)]:
-            raise ValueError(f"universe: {', '.join(strange)} cannot be bought with {self.quote}, the season's quote")
-        return self
-
-    @model_validator(mode="after")
-    def limits_do_not_contradict(self) -> Self:
-        if self.max_weight == 0:
-            raise ValueError("max_weight of 0 allows no position at all")
-        if self.max_weight + self.min_cash > 1:
-            raise ValueError(
-                f"max_weight {plain(self.max_weight)} and min_cash {plain(self.min_cash)} contradict each other: "
-                "together they are more than the whole portfolio"
-            )
-        if self.max_turnover == 0:
-            raise ValueError("max_turnover of 0 forbids every trade")
-        return self
-
-    @model_validator(mode="after")
-    def band_is_wider_than_costs(self) -> Self:
-        """Otherwise paying for a rebalance would itself call for the next one."""
-        narrowest = 2 * (self.fee_bps + self.slippage_bps) / Decimal(10_000) + Decimal("0.001")
-        if self.drift_band < narrowest:
-            raise ValueError(
-                f"drift_band {plain(self.drift_band)} is too narrow for these costs; at least {plain(narrowest)}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def phases_fit_into_the_cycle(self) -> Self:
-        if self.attempt_s > self.ask_s:
-            raise ValueError("attempt_s is longer than ask_s: one attempt would outlast the whole asking phase")
-        if self.turn_lease_s > self.trade_window_s:
-            raise ValueError("turn_lease_s is longer than trade_window_s: one broken lease would cost the whole window")
-        if self.on_time_s >= self.ask_s:
-            raise ValueError("on_time_s is not shorter than ask_s: a cycle opened just in time could not ask anybody")
-        if self.late_s + self.ask_s + self.trade_window_s > self.cycle_s:
-            raise ValueError(
-                "late_s, ask_s and trade_window_s together are longer than the cycle: "
-                "a late cycle would run into the next"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def trades_come_after_the_brief(self) -> Self:
-        """At least one more candle must have closed by then, or everybody would be filled at the very price shown."""
-        market_s = self.ask_s * self.market_cycle_s // self.cycle_s
-        if market_s < TIMEFRAME_S[self.timeframe]:
-            raise ValueError(
-                f"ask_s of {self.ask_s} lets {market_s} s of the market pass, less than one {self.timeframe} candle: "
-                "trades would be at the prices of the brief"
-            )
+    def can_be_played(self, info: ValidationInfo) -> Self:
+        """Every check, unless these rules are frozen already: what a season was opened under stays readable."""
+        problems = [] if info.context == FROZEN else [problem for check in CHECKS for problem in check(self)]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @cached_property
@@ -165,3 +118,64 @@ def _plain_value(value: Any) -> Any:
     if isinstance(value, datetime):
         return utc_text(value)
     return list(value) if isinstance(value, tuple) else value
+
+
+# -- What contradicts itself; all are run, all complaints are kept --------------------------------------------------
+
+
+def universe_is_of_one_quote(rules: Rules) -> Iterator[str]:
+    if len(set(rules.universe)) != len(rules.universe):
+        yield "universe: a symbol is listed twice"
+    if strange := [name for name in rules.universe if not name.endswith(rules.quote)]:
+        yield f"universe: {', '.join(strange)} cannot be bought with {rules.quote}, the season's quote"
+
+
+def limits_do_not_contradict(rules: Rules) -> Iterator[str]:
+    if rules.max_weight == 0:
+        yield "max_weight of 0 allows no position at all"
+    if rules.max_weight + rules.min_cash > 1:
+        yield (
+            f"max_weight {plain(rules.max_weight)} and min_cash {plain(rules.min_cash)} contradict each other: "
+            "together they are more than the whole portfolio"
+        )
+    if rules.max_turnover == 0:
+        yield "max_turnover of 0 forbids every trade"
+
+
+def band_is_wider_than_costs(rules: Rules) -> Iterator[str]:
+    """Otherwise paying for a rebalance would itself call for the next one."""
+    narrowest = 2 * (rules.fee_bps + rules.slippage_bps) / Decimal(10_000) + Decimal("0.001")
+    if rules.drift_band < narrowest:
+        yield f"drift_band {plain(rules.drift_band)} is too narrow for these costs; at least {plain(narrowest)}"
+
+
+def phases_fit_into_the_cycle(rules: Rules) -> Iterator[str]:
+    if rules.attempt_s > rules.ask_s:
+        yield "attempt_s is longer than ask_s: one attempt would outlast the whole asking phase"
+    if rules.turn_lease_s > rules.trade_window_s:
+        yield "turn_lease_s is longer than trade_window_s: one broken lease would cost the whole window"
+    if rules.on_time_s >= rules.ask_s:
+        yield "on_time_s is not shorter than ask_s: a cycle opened just in time could not ask anybody"
+    if rules.late_s + rules.ask_s + rules.trade_window_s > rules.cycle_s:
+        yield (
+            "late_s, ask_s and trade_window_s together are longer than the cycle: a late cycle would run into the next"
+        )
+
+
+def trades_come_after_the_brief(rules: Rules) -> Iterator[str]:
+    """At least one more candle must have closed by then, or everybody would be filled at the very price shown."""
+    market_s = rules.ask_s * rules.market_cycle_s // rules.cycle_s
+    if market_s < TIMEFRAME_S[rules.timeframe]:
+        yield (
+            f"ask_s of {rules.ask_s} lets {market_s} s of the market pass, less than one {rules.timeframe} candle: "
+            "trades would be at the prices of the brief"
+        )
+
+
+CHECKS = (
+    universe_is_of_one_quote,
+    limits_do_not_contradict,
+    band_is_wider_than_costs,
+    phases_fit_into_the_cycle,
+    trades_come_after_the_brief,
+)

@@ -41,7 +41,9 @@ def agent_for(profile: Profile) -> Agent:
 @transaction.atomic
 def draft_season(slug: str, name: str, rules: Rules, profiles: Iterable[Profile]) -> Season:
     """A season that can still be changed, with its entries. Raises `UnknownSymbol` or `SeasonRefused`."""
-    listed_symbols(rules.universe)
+    foreign = [symbol.name for symbol in listed_symbols(rules.universe).values() if symbol.quote != rules.quote]
+    if foreign:
+        raise SeasonRefused(f"{', '.join(foreign)} cannot be bought with {rules.quote}; choose symbols that can.")
     if Season.objects.filter(slug=slug).exists():
         raise SeasonRefused(f"There is a season {slug!r} already; choose another slug.")
     season = Season.objects.create(slug=slug, name=name, rules=rules.document())

@@ -66,7 +66,7 @@ def freeze_trade_prices(cycle_id: int, now: datetime, candles: Candles) -> bool:
     setting = setting_of(cycle.season)
     if now > trading_ends(setting.rules, cycle.deadline_at):
         return _void_trading(cycle.id, now)
-    snapshot = take_snapshot(candles, cycle.trade_as_of, setting.symbols, setting.rules)
+    snapshot = take_snapshot(candles, cycle.trade_as_of, setting.symbols, setting.rules, newer_than=cycle.as_of)
     books = list(books_by_portfolio(setting.entries()).values())
     missing = needed_but_missing(snapshot, books, setting.symbols)
     if missing:

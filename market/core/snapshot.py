@@ -36,8 +36,9 @@ def build_snapshot(
     symbols: Mapping[str, Symbol],
     source: str,
     max_age: timedelta,
+    newer_than: datetime | None = None,
 ) -> Snapshot:
-    """Freeze the market at `as_of` from candles closed at or before it.
+    """Freeze the market at `as_of` from candles closed at or before it (and after `newer_than`, if that is given).
 
     A symbol whose newest closed candle is older than `max_age` has no price: it is listed under `missing`, never
     priced at zero or at a stale figure. `max_age` is a day at most, since every row tells the last day's range.
@@ -51,7 +52,7 @@ def build_snapshot(
     for name, symbol in symbols.items():
         candles = series[name]
         last = candles.last_closed(at_ms)
-        reason = _why_unusable(candles, last, at_ms, max_age)
+        reason = _why_unusable(candles, last, at_ms, max_age, newer_than)
         if reason:
             missing[name] = reason
             continue
@@ -67,9 +68,11 @@ def build_snapshot(
     return Snapshot(as_of, prices, missing, content, sha256_of(content))
 
 
-def _why_unusable(candles: Series, last: int, at_ms: int, max_age: timedelta) -> str:
+def _why_unusable(candles: Series, last: int, at_ms: int, max_age: timedelta, newer_than: datetime | None) -> str:
     if last < 0:
         return "no closed candle"
+    if newer_than and candles.close_ms(last) <= to_ms(newer_than):
+        return f"no candle closed after {utc_text(newer_than)}"
     age_ms = at_ms - candles.close_ms(last)
     if age_ms > max_age / timedelta(milliseconds=1):
         return f"newest candle closed at {utc_text(from_ms(candles.close_ms(last)))}, older than {max_age}"

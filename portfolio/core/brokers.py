@@ -56,6 +56,16 @@ class Costs:
         _, quote_amount, fee = self.executed(Side.BUY, quantity, reference_price)
         return quote_amount + fee
 
+    def affordable(self, cash: Decimal, reference_price: Decimal) -> Decimal:
+        """A quantity that `cash` pays for, fee and both roundings included: the largest one but for 2e-8 of cash."""
+        price, _, _ = self.executed(Side.BUY, Decimal(0), reference_price)
+        unit = price * (1 + self.fee_bps / _BPS)
+        for kept_back in range(3):  # each of the two roundings can take one unit of the last place
+            quantity = max(cash - kept_back * _QUOTE_PLACES, Decimal(0)) / unit
+            if self.to_buy(quantity, reference_price) <= cash:
+                return quantity
+        raise ArithmeticError(f"nothing of {cash} is affordable at {reference_price}")
+
     def from_selling(self, quantity: Decimal, reference_price: Decimal) -> Decimal:
         """Cash in quote that selling `quantity` brings, fee subtracted."""
         _, quote_amount, fee = self.executed(Side.SELL, quantity, reference_price)

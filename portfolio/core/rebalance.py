@@ -174,8 +174,8 @@ def _scaled(
     for wish in wishes:
         symbol, price = symbols[wish.symbol], wish.reference_price
         quantity = _tradable(wish.quantity * scale, symbol)
-        while quantity > 0 and costs.to_buy(quantity, price) > left:
-            quantity -= symbol.step  # roundings of 1e-8 can add up to a step too much
+        if costs.to_buy(quantity, price) > left:  # roundings can add up to more than there is
+            quantity = _tradable(costs.affordable(left, price), symbol)
         left -= costs.to_buy(quantity, price) if quantity > 0 else Decimal(0)
         yield wish, Leg(wish.symbol, Side.BUY, quantity, price)
 

@@ -233,7 +233,11 @@ def test_a_hundred_thousand_brackets_are_refused(opening: str) -> None:
     assert why(opening + "[" * 60_000)
 
 
-@pytest.mark.parametrize("text", ['{"":' * 3000, "<think>" * 6000], ids=["braces", "tags"])
+@pytest.mark.parametrize(
+    "text",
+    ['{"":' * 3000, "<think>" * 6000, "［" + '"\\' * 10_000],
+    ids=["braces", "tags", "full-width brackets"],
+)
 def test_no_reply_takes_long_to_refuse(text: str) -> None:
     started = time.process_time()
     why(text)
@@ -284,6 +288,23 @@ def test_a_wrapped_reply_that_breaks_off_is_the_whole_decision_or_none(
     ids=["thinking", "outer object", "list", "second object", "second fence"],
 )
 def test_a_draft_in_a_reply_that_broke_off_is_no_decision(text: str) -> None:
+    why(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Okay. <think>Option A is {BUY}, but the risk",
+        f"<THINK>Option A is {BUY}, but the risk",
+        f"<reasoning>Option A is {BUY}, but the risk",
+        f"<|channel|>analysis<|message|>Perhaps {BUY}<|end|><|start|>assistant<|channel|>fin",
+        f'First {BUY}, and finally: [{{"acti',
+        f'First {BUY}, and finally: ｛"action"："hold"｝',
+        f"First {BUY}, and finally: {{action: hold}}",
+    ],
+    ids=["thought behind prose", "upper case", "reasoning", "channel", "list", "full width", "without quotes"],
+)
+def test_a_draft_before_something_that_cannot_be_read_is_no_decision(text: str) -> None:
     why(text)
 
 

@@ -327,6 +327,13 @@ def test_without_prices_at_the_trade_the_cycle_says_why() -> None:
     assert "BTCUSDT" in season.cycles[1].reason
 
 
+def test_nobody_is_filled_at_a_price_that_the_brief_showed() -> None:
+    hole = with_hole("BTCUSDT", WEEK + HOUR, WEEK + HOUR)  # the one candle between brief and trade
+    season = playing(hole, alice=saying(R("BTC 50%"), R("ETH 50%")))
+    assert traded(season.cycles[1]) == []
+    assert "BTCUSDT: no candle closed after 2024-01-08T00:00:00Z" in season.cycles[1].reason
+
+
 def test_only_what_somebody_holds_is_missed() -> None:
     shot = snapshot("ETH 2500", "BTC, ETH")
     assert unpriced(shot, [B("1 USDT"), B("2 ETH")], SYMBOLS) == {}

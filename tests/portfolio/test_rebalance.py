@@ -210,12 +210,20 @@ def test_a_buy_that_scaling_takes_below_the_minimum_is_skipped_with_the_reason()
     assert (legs(plan), skips(plan)) == ([], [f"buy 10 BTCUSDT: {BELOW_NOTIONAL}"])
 
 
+def test_of_two_buys_that_only_roundings_make_too_dear_the_smaller_is_given_up() -> None:
+    # both scaled to 0.1: 0.2911455 + 0.00002912 and 0.094047 + 0.00000941 are 0.00000001 more than there is
+    symbols, aim = listed(coin("AAA", "0.1"), coin("BBB", "0.1")), Aim({"AAAUSDT": D("0.2"), "BBBUSDT": D("0.2")}, D(0))
+    target, costs = Target(W("AAA 75%, BBB 25%"), "USDT", D("0.005")), Costs(D(1), D(5))
+    plan = plan_buys(B("0.38523102 USDT"), P("AAA 2.91, BBB 0.94"), symbols, target, aim, costs)
+    assert (legs(plan), skips(plan)) == (["buy 0.1 AAAUSDT"], [f"buy 0.2 BBBUSDT: {NO_CASH}"])
+
+
 def test_roundings_that_add_up_are_paid_for_in_steps_and_never_in_debt() -> None:
-    # two of the smallest units of cash: 0.00013333 would take 2 of them and 1 as fee, 0.0001 takes 1 and 1
+    # two of the smallest units of cash: 0.00013333 would take 2 of them and 1 as fee, 0.00009999 takes 1 and 1
     symbols = listed(coin("AAA", "0.00000001"))
     cents = fund("0.00000002 USDT", "AAA 0.0001", "AAA 100%", costs=Costs(D(1), D(0)), symbols=symbols)
-    assert cents.orders() == ["buy 0.0001 AAAUSDT"]
-    assert held(cents.rebalanced().book) == "0.0001 AAA"
+    assert cents.orders() == ["buy 0.00009999 AAAUSDT"]
+    assert held(cents.rebalanced().book) == "0.00009999 AAA"
 
 
 def test_a_repeated_target_gives_no_order_though_a_position_was_at_the_edge_of_the_band() -> None:
