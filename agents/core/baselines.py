@@ -27,12 +27,12 @@ def all_cash(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights
 
 
 def fixed_once(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
-    """Buys `weights` when it holds nothing, then never trades again."""
+    """Buys its weights when it holds nothing, then never trades again."""
     return None if brief["portfolio"]["holdings"] else _given(brief, parameters)
 
 
 def fixed_rebalanced(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
-    """Comes back to `weights` every cycle."""
+    """Comes back to its weights every cycle."""
     return _given(brief, parameters)
 
 
@@ -43,7 +43,7 @@ def equal_weight(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Wei
 
 
 def momentum(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
-    """Equal weight in the `top` symbols that rose most over 28 days; only those that rose at all; else cash."""
+    """Equal weight in the few symbols that rose most over 28 days; only those that rose at all; else cash."""
     rose = {name: change for name, change in _figures(brief, "change_28d").items() if change > 0}
     best = sorted(rose, key=lambda name: (-rose[name], name))[: parameters.get("top", 2)]
     return {name: _share(Decimal(1), len(best)) for name in best} or _cash(brief)
@@ -57,7 +57,7 @@ def risk_parity(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weig
 
 
 def seeded_random(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
-    """Weights drawn afresh every cycle from `seed` and the cycle's number: what luck looks like."""
+    """Weights drawn afresh every cycle from a seed and the cycle's number: what luck looks like."""
     draw = random.Random(f"{parameters.get('seed', 0)}/{brief['cycle']}")  # noqa: S311 - a game, not a secret
     names = sorted(brief["market"]["symbols"])
     parts = [draw.randrange(1, 1000) for _ in [*names, "cash"]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from agents.core.roster import house
 from competition.core.play import PlayedCycle
@@ -14,10 +15,13 @@ from competition.services.playing import play_rules
 from competition.services.seasons import close_season, draft_season, open_season
 from competition.services.ticking import advance
 from market.core.symbols import DEFAULT_SYMBOLS
+from market.synthetic import synthetic_candles
 
 FINISHED_SLUG, FINISHED_WEEKS = "demo-finished", 26
 RUNNING_SLUG, RUNNING_CYCLES, RUNNING_CYCLE_S = "demo-running", 1440, 60
 MISSED_BEFORE_RENEWAL = 60
+STARTING_UP_S = 10
+BENCHMARK_SYMBOL, UNEVENTFUL_BELOW, UNEVENTFUL_ABOVE = "BTCUSDT", Decimal("0.95"), Decimal("1.5")
 SEED = 7
 UNIVERSE = tuple(symbol.name for symbol in DEFAULT_SYMBOLS)
 
@@ -28,13 +32,29 @@ def last_monday(now: datetime) -> datetime:
     return day - timedelta(days=day.weekday())
 
 
+def eventful_seed(first: int, starts_at: datetime) -> int:
+    """The first seed from `first` on whose made-up half year is neither a crash nor a mania for bitcoin.
+
+    A demo in which everything halves shows little but that; it is a chosen market, and says it is a made-up one.
+    """
+    weeks = timedelta(seconds=WEEK_S) * FINISHED_WEEKS
+    for seed in range(first, first + 100):
+        candles = synthetic_candles(seed)
+        opening, ending = (
+            candles((BENCHMARK_SYMBOL,), at, at)[BENCHMARK_SYMBOL].closes[-1] for at in (starts_at, starts_at + weeks)
+        )
+        if UNEVENTFUL_BELOW < ending / opening < UNEVENTFUL_ABOVE:
+            return seed
+    return first
+
+
 def finished_rules(now: datetime) -> Rules:
     """26 weeks that ended with the last whole week."""
     starts_at = last_monday(now) - timedelta(seconds=WEEK_S) * FINISHED_WEEKS
     return Rules(
         universe=UNIVERSE,
         market_source="synthetic",
-        market_seed=SEED,
+        market_seed=eventful_seed(SEED, starts_at),
         market_starts_at=starts_at,
         starts_at=starts_at,
         cycles=FINISHED_WEEKS,
@@ -42,13 +62,14 @@ def finished_rules(now: datetime) -> Rules:
 
 
 def running_rules(now: datetime, seed: int) -> Rules:
-    """A day of one-minute weeks, each a real week of the synthetic market, starting at the next full second."""
+    """A day of one-minute weeks, each a week of the synthetic market, starting when the processes will be up."""
+    market_starts_at = last_monday(now)
     return Rules(
         universe=UNIVERSE,
         market_source="synthetic",
-        market_seed=seed,
-        market_starts_at=last_monday(now),
-        starts_at=now.replace(microsecond=0) + timedelta(seconds=1),
+        market_seed=eventful_seed(seed, market_starts_at),
+        market_starts_at=market_starts_at,
+        starts_at=now.replace(microsecond=0) + timedelta(seconds=STARTING_UP_S),
         cycles=RUNNING_CYCLES,
         cycle_s=RUNNING_CYCLE_S,
         ask_s=12,
