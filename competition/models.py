@@ -132,6 +132,7 @@ class Turn(models.Model):
     token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
 
+    over_budget = models.CharField(max_length=300, blank=True, help_text="why the next attempt could not be paid for")
     verdict = models.CharField(max_length=12, choices=choices(VerdictKind), blank=True)
     verdict_reason = models.CharField(max_length=300, blank=True)
     decision = models.JSONField(null=True)

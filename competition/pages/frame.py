@@ -11,7 +11,7 @@ from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, 
 from django.http import Http404
 from django.urls import reverse
 
-from agents.models import SIMULATED_PREFIX
+from agents.models import SIMULATED_PREFIXES
 from competition.core.states import SeasonState
 from competition.models import Entry, Season
 from competition.pages.figures import Moment
@@ -103,5 +103,6 @@ def season_links() -> tuple[Link, ...]:
 
 
 def _public() -> QuerySet[Season]:
-    offline = Entry.objects.filter(season=OuterRef("pk"), agent__model__startswith=SIMULATED_PREFIX)
+    scripted = Q.create([Q(agent__model__startswith=prefix) for prefix in SIMULATED_PREFIXES], connector=Q.OR)
+    offline = Entry.objects.filter(scripted, season=OuterRef("pk"))
     return Season.objects.exclude(state=SeasonState.DRAFT.value).annotate(has_offline=Exists(offline))
