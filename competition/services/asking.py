@@ -107,7 +107,10 @@ def lease_turn(asked: Round, turn_id: int, now: datetime, token: uuid.UUID) -> L
         lease_until=turn.lease_until,
     )
     agent, seconds = turn.entry.agent, (turn.lease_until - now).total_seconds()
-    return Lease(turn.id, attempt.id, Question(str(token), agent.model, agent.parameters, brief, objections, seconds))
+    question = Question(
+        str(token), agent.model, agent.parameters, brief, objections, seconds, agent=agent.slug, kind=agent.kind
+    )
+    return Lease(turn.id, attempt.id, question)
 
 
 def _objections(asked: Round, turn: Turn, brief: Brief, attempts: Iterable[Attempt]) -> tuple[Violation, ...] | None:
