@@ -4,6 +4,7 @@ Migrations add triggers: rules are frozen once a season opens, verdicts once giv
 standings always.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar
 
@@ -13,7 +14,9 @@ from django.db.models import Q
 from agents.models import Agent, Brief
 from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
+from market.core.symbols import Symbol, symbols_of
 from market.models import StoredSnapshot
+from market.queries import listed_symbols
 from portfolio.core.decisions import Verdict, VerdictKind, Violation, decision_of
 from portfolio.models import Portfolio, choices
 
@@ -28,6 +31,7 @@ class Season(models.Model):
     state = models.CharField(max_length=10, choices=choices(SeasonState), default=SeasonState.DRAFT.value)
     rules = models.JSONField()
     rules_sha256 = models.CharField(max_length=64, blank=True)
+    symbols = models.JSONField(null=True, blank=True, help_text="what is traded, with the filters frozen at opening")
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
     close_reason = models.CharField(max_length=200, blank=True)
@@ -35,7 +39,8 @@ class Season(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(state=SeasonState.DRAFT.value) | Q(opened_at__isnull=False) & ~Q(rules_sha256=""),
+                condition=Q(state=SeasonState.DRAFT.value)
+                | Q(opened_at__isnull=False, symbols__isnull=False) & ~Q(rules_sha256=""),
                 name="season_open_has_hash",
             ),
             models.CheckConstraint(
@@ -51,6 +56,11 @@ class Season(models.Model):
     def rule_book(self) -> Rules:
         """The rules as the frozen value the core works with; those of a draft are checked, those in force only read."""
         return Rules.model_validate(self.rules, context=None if self.state == SeasonState.DRAFT else FROZEN)
+
+    @cached_property
+    def symbol_book(self) -> Mapping[str, Symbol]:
+        """What is traded, by name: as listed now while a draft, as it was frozen ever after."""
+        return symbols_of(self.symbols) if self.symbols else listed_symbols(self.rule_book.universe)
 
 
 class Entry(models.Model):

@@ -101,6 +101,14 @@ try:
     DATABASE = {"connect_timeout": 5, **conninfo_to_dict(DATABASE_URL)}
 except ProgrammingError:
     raise ImproperlyConfigured("Set DATABASE_URL to a PostgreSQL: postgresql://user:password@host/name.") from None
+# Nobody waits for ever: not for a lock of a process that hangs, nor for a server that is gone without a word.
+PATIENCE = {
+    "options": "-c lock_timeout=5s -c idle_in_transaction_session_timeout=60s",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -109,7 +117,7 @@ DATABASES = {
         "PASSWORD": DATABASE.pop("password", ""),
         "HOST": DATABASE.pop("host", ""),
         "PORT": DATABASE.pop("port", ""),
-        "OPTIONS": DATABASE,
+        "OPTIONS": {**PATIENCE, **DATABASE},
         "CONN_HEALTH_CHECKS": True,
         "CONN_MAX_AGE": 60,
     }
@@ -158,6 +166,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_TIME_LIMIT = 2 * 3600
 CELERY_TASK_SERIALIZER = "json"
+# Asking waits for models, so it has a queue and workers of its own: nobody else waits with it.
+CELERY_TASK_ROUTES = {"competition.tasks.ask": {"queue": "ask"}}
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -22,7 +22,13 @@ class ListedSymbolAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic 
     search_fields = ("name", "base")
     date_hierarchy = "filters_as_of"
     ordering = ("name",)
-    readonly_fields = ("stored_candles",)
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ListedSymbol | None = None) -> tuple[str, ...]:
+        return ("name", "base", "quote", "stored_candles") if obj else ("stored_candles",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ListedSymbol | None = None) -> bool:
+        return False
 
     @admin.display(description="step", ordering="step")
     def step_text(self, symbol: ListedSymbol) -> str:

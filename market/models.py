@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Concat
 
 from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain
@@ -14,7 +15,10 @@ BOUND = Decimal(10) ** 19  # also keeps NaN out: PostgreSQL sorts it above every
 
 
 class ListedSymbol(models.Model):
-    """A spot pair with the exchange's filters as they stood on `filters_as_of`."""
+    """A spot pair with the exchange's filters as they stood on `filters_as_of`.
+
+    A season takes its symbols from here when it opens, and keeps them. What is listed stays listed under its name.
+    """
 
     name = models.CharField(max_length=20, unique=True)
     base = models.CharField(max_length=10)
@@ -28,10 +32,25 @@ class ListedSymbol(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(step__gt=0, tick__gt=0), name="listed_symbol_steps_positive"),
-            models.CheckConstraint(condition=Q(min_quantity__gte=0), name="listed_symbol_min_quantity"),
             models.CheckConstraint(
-                condition=Q(max_quantity__gte=F("min_quantity")), name="listed_symbol_quantity_range"
+                condition=Q(step__gt=0, tick__gt=0),
+                name="listed_symbol_steps_positive",
+                violation_error_message="Step and tick must be above 0.",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_quantity__gte=0, min_notional__gte=0),
+                name="listed_symbol_minimums",
+                violation_error_message="The minimum quantity and the minimum notional cannot be below 0.",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_quantity__gte=F("min_quantity"), max_quantity__lt=BOUND),
+                name="listed_symbol_quantity_range",
+                violation_error_message="The maximum quantity cannot be below the minimum quantity.",
+            ),
+            models.CheckConstraint(
+                condition=Q(name=Concat("base", "quote")) & Q(name__regex=r"^[A-Z0-9]+$"),
+                name="listed_symbol_name_is_its_pair",
+                violation_error_message="The name is base and quote in capitals and digits: BTC and USDT make BTCUSDT.",
             ),
         ]
 

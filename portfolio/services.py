@@ -1,6 +1,6 @@
 """Writes to the ledger. Everything is posted whole or not at all, once, and in the order of the hash chain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -63,15 +63,23 @@ def value_at(portfolio: Portfolio, cycle_number: int, at: datetime, value: Decim
     Valuation.objects.create(portfolio=portfolio, cycle_number=cycle_number, at=at, value=value)
 
 
+class LeaseLost(Exception):
+    """Another process has taken the turn over, or it has ended: whoever learns this stops, and touches nothing."""
+
+
 class RecordingBroker:
-    """A broker that remembers: each order is on record before it is placed, and placed at most once.
+    """A broker that remembers: each order is on record before it is placed.
 
     An order that has ended is answered from the record, so a turn interrupted anywhere is finished by running it
-    again: it plans the same orders under the same ids and goes on behind the last one that ended.
+    again: it plans the same orders under the same ids and goes on behind the last one that ended. `still_mine` is
+    asked before anything is written or placed; it says whether the caller holds the turn, and renews its lease.
     """
 
-    def __init__(self, broker: Broker, portfolio: Portfolio, cycle_number: int) -> None:
+    def __init__(
+        self, broker: Broker, portfolio: Portfolio, cycle_number: int, still_mine: Callable[[], bool] = lambda: True
+    ) -> None:
         self._broker = broker
+        self._still_mine = still_mine
         self._portfolio = portfolio
         self._cycle_number = cycle_number
         rows = OrderRow.objects.filter(portfolio=portfolio, cycle_number=cycle_number)
@@ -82,8 +90,15 @@ class RecordingBroker:
         return self._broker.venue
 
     def place(self, order: Order) -> Execution:
-        """The recorded end of this order, or its end now; raises `OutcomeUnknown` as the inner broker does."""
-        row = self._on_record.get(order.client_order_id) or self._write(order)
+        """The recorded end of this order, or its end now.
+
+        Raises `OutcomeUnknown` as the inner broker does, `LeaseLost` when the turn is no longer the caller's.
+        """
+        row = self._on_record.get(order.client_order_id)
+        if row is None:
+            row = self._write(order)
+        elif row.state not in FINAL_ORDER_STATES:
+            self._check_mine()
         if row.value() != order:
             raise BrokenLedger(f"order {order.client_order_id} is on record as {row}, and now planned as {order}")
         if row.state in FINAL_ORDER_STATES:
@@ -94,10 +109,26 @@ class RecordingBroker:
         """The order's row, committed before anything is placed; that of another process when it was first."""
         row = order_row(self._portfolio, self._cycle_number, Execution(order, OrderState.NEW))
         try:
-            row.save(force_insert=True)
+            with transaction.atomic():
+                self._check_mine()
+                row.save(force_insert=True)
         except IntegrityError:
             return OrderRow.objects.get(client_order_id=order.client_order_id)
         return row
+
+    def _check_mine(self) -> None:
+        if not self._still_mine():
+            raise LeaseLost(f"{self._portfolio.key}, cycle {self._cycle_number}")
+
+
+def end_open_orders(portfolio: Portfolio, cycle_number: int, reason: str) -> int:
+    """Let the orders of a turn that will not be carried on expire; returns how many of its orders were executed.
+
+    Such executions stay on record and are posted nowhere: somebody has to look at them.
+    """
+    orders = OrderRow.objects.filter(portfolio=portfolio, cycle_number=cycle_number)
+    orders.filter(state=OrderState.NEW).update(state=OrderState.EXPIRED.value, reason=reason[:200])
+    return orders.filter(fills__isnull=False).distinct().count()
 
 
 @transaction.atomic

@@ -180,7 +180,7 @@ def test_redis_refuses_when_full_and_keeps_what_it_took() -> None:
 def test_workers_take_from_the_queues_that_exist() -> None:
     queues = {name: SERVICES[name]["command"] for name in ("orchestrator", "executor")}
     named = {name: command[command.index("--queues") + 1] for name, command in queues.items()}
-    assert named == {"orchestrator": "celery", "executor": "executor"}
+    assert named == {"orchestrator": "ask", "executor": "celery"}
 
 
 def test_the_image_is_nobody_installs_by_hash_and_keeps_no_real_key() -> None:

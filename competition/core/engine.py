@@ -9,12 +9,13 @@ is on record: answers already received, orders already executed.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from agents.core.answers import Answer, Decide
 from agents.core.brief import BoardLine, Brief, Place, build_brief
+from agents.core.objections import kept
 from agents.core.reply import parse_reply
 from competition.core.rules import Rules
 from market.core.snapshot import Snapshot
@@ -97,6 +98,7 @@ def decide_turn(
         if not isinstance(answer, Answer):
             return verdict if objections else Verdict(VerdictKind.SILENT, reason=answer.reason)
         verdict = judge(answer, bounds)
+        verdict = replace(verdict, violations=kept(verdict.violations))
         if verdict.is_valid:
             return verdict
         objections = verdict.violations

@@ -103,7 +103,7 @@ def board_page(season: Season, progress: Progress, wish: Wish, now: datetime) ->
         lead=lead_of(board, names, rules, progress.week, by_lot),
         clock=clock_of(season, progress, now),
         chart=_chart(entries, names, rules, curves, board),
-        table=_table(board, entries, names, wish, rules, curves, progress.priced),
+        table=_table(board, entries, names, wish, season, curves, progress.priced),
         latest=latest_of(closed, entries, names, rules.quote) if closed else None,
         later=later_of(progress),
     )
@@ -142,12 +142,13 @@ def _table(
     entries: Sequence[Entry],
     names: Mapping[str, EntryName],
     wish: Wish,
-    rules: Rules,
+    season: Season,
     curves: Curves,
     priced: Cycle | None,
 ) -> Table:
+    rules = season.rule_book
     hues = hues_of([symbol.removesuffix(rules.quote) for symbol in rules.universe])
-    books = books_now(entries, rules, priced)
+    books = books_now(entries, season, priced)
     bars = {slug: segments(book.weights(), hues, CASH) for slug, book in books.items()}
     sparks = {entry.slug: spark(spark_values(curves.values[entry.portfolio_id])) for entry in entries}
     rows = {row.entry: board_row(row, names[row.entry], bars[row.entry], sparks[row.entry]) for row in board}

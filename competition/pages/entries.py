@@ -72,12 +72,12 @@ def pair_named(season: Season, slug: str) -> tuple[Entry, Entry | None]:
 
 
 def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page: int, trades_page: int) -> EntryPage:
-    """Everything about one entry: eight queries. Raises `NotThere` for an unknown one."""
+    """Everything about one entry: seven queries. Raises `NotThere` for an unknown one."""
     rules = season.rule_book
     entry, benchmark = pair_named(season, slug)
     pair = [entry, benchmark] if benchmark else [entry]
     standings = _standings(pair, progress)
-    book = books_now([entry], rules, progress.priced)[entry.slug]
+    book = books_now([entry], season, progress.priced)[entry.slug]
     ours = standings.get(entry.slug)
     return EntryPage(
         identity=_identity(entry),

@@ -4,12 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from competition.core.rules import Rules
-from competition.models import Cycle, Entry
+from competition.models import Cycle, Entry, Season
 from competition.pages.figures import NOTHING, money, percent, price, quantity
 from market.core.snapshot import snapshot_of
 from market.core.symbols import Symbol
-from market.queries import listed_symbols
 from portfolio.core.book import Book
 from portfolio.queries import books_of
 
@@ -80,8 +78,10 @@ def prices_at(cycle: Cycle | None) -> Mapping[str, Decimal]:
     return snapshot_of(stored.content, stored.as_of, stored.sha256).prices
 
 
-def books_now(entries: Sequence[Entry], rules: Rules, priced: Cycle | None) -> dict[str, PricedBook]:
-    """Everybody's book at the newest trade prices, by slug: two queries."""
-    symbols, prices = listed_symbols(rules.universe), prices_at(priced)
+def books_now(entries: Sequence[Entry], season: Season, priced: Cycle | None) -> dict[str, PricedBook]:
+    """Everybody's book at the newest trade prices, by slug: one query."""
+    symbols, prices = season.symbol_book, prices_at(priced)
     books = books_of([entry.portfolio_id for entry in entries])
-    return {entry.slug: PricedBook(books[entry.portfolio_id], prices, symbols, rules.quote) for entry in entries}
+    return {
+        entry.slug: PricedBook(books[entry.portfolio_id], prices, symbols, season.rule_book.quote) for entry in entries
+    }

@@ -27,7 +27,6 @@ from competition.pages.holdings import prices_at
 from competition.pages.names import EntryName, name_of
 from competition.pages.words import Deed, Mark, deed_of
 from market.core.canonical import canonical_json
-from market.queries import listed_symbols
 from portfolio.models import Fill, Order
 
 OUTCOME_MARKS: Mapping[str, tuple[str, str, str]] = {
@@ -97,7 +96,7 @@ def turn_views(cycle: Cycle, rules: Rules, first: int, most: int) -> tuple[TurnV
         .order_by("entry__number")
     )
     turns = list(rows[first : first + most])
-    at = PriceList(listed_symbols(rules.universe), prices_at(cycle), rules.quote)
+    at = PriceList(cycle.season.symbol_book, prices_at(cycle), rules.quote)
     orders = _orders_of([turn.entry.portfolio_id for turn in turns], cycle.number)
     return tuple(_view(turn, orders[turn.entry.portfolio_id], at) for turn in turns)
 

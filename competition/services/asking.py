@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.utils import InterfaceError, OperationalError
 
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.brief import Brief
@@ -73,8 +74,19 @@ def round_of(cycle_id: int) -> Round | None:
 def lease_turns(asked: Round, now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
     """Lease every turn of the cycle that nobody is asking now, and say what to ask. One transaction per turn."""
     free = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id")
-    leases = (lease_turn(asked, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
+    leases = (_lease_or_none(asked, turn_id, now, new_token()) for turn_id in free.values_list("id", flat=True))
     return [lease for lease in leases if lease]
+
+
+def _lease_or_none(asked: Round, turn_id: int, now: datetime, token: uuid.UUID) -> Lease | None:
+    """A lease; None also when this one turn makes trouble, which must not keep the others from being asked."""
+    try:
+        return lease_turn(asked, turn_id, now, token)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("turn %s could not be leased; the others are asked", turn_id)
+        return None
 
 
 @transaction.atomic
@@ -125,21 +137,39 @@ def _objections(asked: Round, turn: Turn, brief: Brief, attempts: Iterable[Attem
     return None
 
 
-@transaction.atomic
 def accept(asked: Round, lease: Lease, answer: Answer | NoAnswer, now: datetime) -> bool:
-    """Store what came back, verbatim, and the verdict if it now stands. True when one more answer should be asked for.
+    """Store what came back, verbatim, and then the verdict if it now stands. True when one more answer is wanted.
 
-    An answer under a lease that has moved on, or after the deadline, is stored as late and changes nothing.
+    The reply is committed before it is judged, so nothing that goes wrong in judging can lose it. An answer under a
+    lease that has moved on, or after the deadline, is stored as late and changes nothing. May be called again with
+    the same answer when it is not known whether the last call got through.
     """
-    turn = Turn.objects.select_for_update(of=("self",)).select_related("entry").get(id=lease.turn_id)
+    store(asked, lease, answer, now)
+    return isinstance(answer, Answer) and judge_turn(asked, lease, now)
+
+
+@transaction.atomic
+def store(asked: Round, lease: Lease, answer: Answer | NoAnswer, now: datetime) -> None:
+    """End the attempt with what came back, unless it has ended already."""
+    turn = Turn.objects.select_for_update(of=("self",)).get(id=lease.turn_id)
     attempt = Attempt.objects.select_for_update().get(id=lease.attempt_id)
     if attempt.outcome != AttemptOutcome.PENDING:
-        return False
+        return
     is_current = turn.state == TurnState.ASKING and turn.token == attempt.run_token
-    counts = is_current and now < asked.cycle.deadline_at
-    _end_attempt(attempt, answer, counts, now)
-    if not counts or isinstance(answer, NoAnswer):
-        return False  # the lease runs out by itself, then the turn is offered again
+    _end_attempt(attempt, answer, is_current and now < asked.cycle.deadline_at, now)
+
+
+@transaction.atomic
+def judge_turn(asked: Round, lease: Lease, now: datetime) -> bool:
+    """Decide a turn from the replies on record if they suffice; True when the engine wants one more.
+
+    Does nothing when the lease has moved on or the deadline has passed.
+    """
+    turn = Turn.objects.select_for_update(of=("self",)).select_related("entry").get(id=lease.turn_id)
+    if turn.state != TurnState.ASKING or str(turn.token) != lease.question.run_token:
+        return False
+    if now >= asked.cycle.deadline_at:
+        return False
     answers = _answers(Attempt.objects.filter(brief=turn.brief_id).order_by("number"))
     try:
         verdict = _replay(asked, lease.question.brief, book_of(turn.entry.portfolio_id), answers)
@@ -209,21 +239,26 @@ def end_asking(cycle_id: int, now: datetime, trade_as_of: Callable[[Rules, Cycle
         .prefetch_related("brief__attempts")
     )
     for turn in undecided.order_by("id"):
-        _decide(turn, _last_verdict(asked, turn, books[turn.entry.portfolio_id]), now)
+        _decide_at_last(asked, turn, books[turn.entry.portfolio_id], now)
     cycle.trade_as_of = trade_as_of(asked.setting.rules, cycle, now)
     move(cycle, CycleState.TRADING)
     return True
 
 
-def _last_verdict(asked: Round, turn: Turn, book: Book) -> Verdict:
-    """The verdict at the deadline. Whatever goes wrong in judging one turn must not hold up the others."""
+def _decide_at_last(asked: Round, turn: Turn, book: Book, now: datetime) -> None:
+    """The verdict at the deadline. Whatever goes wrong in judging or writing one must not hold up the others."""
     attempts = sorted(turn.brief.attempts.all(), key=lambda attempt: attempt.number)
     brief = Brief(turn.brief.content, turn.brief.sha256)
     try:
-        return _replay(asked, brief, book, _answers(attempts), NoAnswer(_why_silent(attempts)))
+        with transaction.atomic():
+            _decide(turn, _replay(asked, brief, book, _answers(attempts), NoAnswer(_why_silent(attempts))), now)
+    except (OperationalError, InterfaceError):
+        raise
     except Exception as error:
         logger.exception("%s could not be judged", turn)
-        return Verdict(VerdictKind.REJECTED, reason=f"the reply could not be judged: {type(error).__name__}")
+        turn.refresh_from_db(fields=_VERDICT_FIELDS)
+        reason = f"the reply could not be judged: {type(error).__name__}"
+        _decide(turn, Verdict(VerdictKind.REJECTED, reason=reason), now)
 
 
 def _why_silent(attempts: Sequence[Attempt]) -> str:

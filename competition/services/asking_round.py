@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from django.db import connections
+from django.db.utils import InterfaceError, OperationalError
 
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.deciders import decider
@@ -23,6 +24,7 @@ from competition.services.asking import Lease, Round, accept, lease_turn, lease_
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+RETRY_AFTER_S = (0.0, 1.0, 5.0)
 
 
 def ask_cycle(
@@ -71,13 +73,27 @@ async def _interview(
     try:
         while lease is not None:
             answer = await _put(lease.question, ask)
-            wants_more = await in_database(accept, asked, lease, answer, clock())
+            wants_more = await _accept(asked, lease, answer, clock(), in_database)
             turn_id, lease = lease.turn_id, None
             if wants_more:
                 lease = await in_database(lease_turn, asked, turn_id, clock(), new_token())
     except Exception:
         # One entry's trouble must not end the round of the others; its lease runs out and it is asked again.
         logger.exception("interview of turn %s broke off", lease.turn_id if lease else "?")
+
+
+async def _accept(
+    asked: Round, lease: Lease, answer: Answer | NoAnswer, now: datetime, in_database: Callable[..., Any]
+) -> bool:
+    """Store and judge. A reply is paid for, so a database that is away for a moment does not lose it."""
+    for pause_s in RETRY_AFTER_S:
+        try:
+            return bool(await in_database(accept, asked, lease, answer, now))
+        except (OperationalError, InterfaceError) as outage:
+            logger.warning("a reply could not be stored, trying again: %s", str(outage).strip())
+            await in_database(connections.close_all)
+            await asyncio.sleep(pause_s)
+    return bool(await in_database(accept, asked, lease, answer, now))
 
 
 async def _put(question: Question, ask: Ask) -> Answer | NoAnswer:

@@ -28,7 +28,6 @@ from competition.models import Cycle, Entry, Season, Standing, Turn
 from market.core.candles import Candles
 from market.core.snapshot import Snapshot
 from market.core.symbols import Symbol
-from market.queries import listed_symbols
 from market.services import store_snapshot
 from portfolio.core.book import Book
 from portfolio.queries import books_of
@@ -52,7 +51,7 @@ class Setting:
 def setting_of(season: Season) -> Setting:
     """Load a season's rules and symbols once for a step."""
     rules = season.rule_book
-    return Setting(season, rules, listed_symbols(rules.universe))
+    return Setting(season, rules, season.symbol_book)
 
 
 def books_by_portfolio(entries: Sequence[Entry]) -> dict[int, Book]:
@@ -71,7 +70,9 @@ def open_due(season_id: int, now: datetime) -> list[Cycle]:
 
     A cycle opens only when all before it are terminal. Returns the rows written now.
     """
-    season = Season.objects.select_for_update().get(id=season_id)
+    season = Season.objects.select_for_update(skip_locked=True).filter(id=season_id).first()
+    if season is None:
+        return []  # another process is at it
     rules = season.rule_book
     newest = season.cycles.order_by("-number").first()
     if newest and newest.state not in TERMINAL_CYCLES:
@@ -137,7 +138,10 @@ def brief_cycle(cycle_id: int, now: datetime, candles: Candles) -> bool:
 
 def say_why_waiting(cycle: Cycle, reason: str) -> None:
     """Note on a cycle why it does not go on, unless it has gone on meanwhile."""
-    Cycle.objects.filter(id=cycle.id, state=cycle.state).update(reason=reason[:500])
+    waiting = Cycle.objects.filter(
+        id=cycle.id, state=cycle.state, snapshot=cycle.snapshot_id, trade_snapshot=cycle.trade_snapshot_id
+    )
+    waiting.update(reason=reason[:500])
 
 
 @transaction.atomic
@@ -146,7 +150,7 @@ def _hold_cycle(cycle_id: int, now: datetime) -> bool:
     if cycle is None:
         return False
     cycle.closed_at = now
-    cycle.reason = cycle.reason or "nobody was running while replies could be asked for"
+    cycle.reason = cycle.reason or "no snapshot was frozen while replies could be asked for"
     move(cycle, CycleState.HELD)
     return True
 

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from django.db import transaction
+
 from agents.core.roster import house
 from competition.core.play import PlayedCycle
 from competition.core.rules import WEEK_S, Rules
@@ -87,8 +89,9 @@ def load_finished(now: datetime, on_cycle: Callable[[PlayedCycle], None]) -> Sea
         return None
     rules = finished_rules(now)
     played = play_rules(FINISHED_SLUG, rules, SEED, on_cycle)
-    season = draft_season(FINISHED_SLUG, "Finished demo season", rules, house(SEED, UNIVERSE))
-    return save_played_season(season, played, "the calendar has ended")
+    with transaction.atomic():  # whoever is killed in between leaves no draft behind
+        season = draft_season(FINISHED_SLUG, "Finished demo season", rules, house(SEED, UNIVERSE))
+        return save_played_season(season, played, "the calendar has ended")
 
 
 def ensure_running(now: datetime) -> tuple[Season, bool]:
@@ -103,5 +106,7 @@ def ensure_running(now: datetime) -> tuple[Season, bool]:
         close_season(last.id, now, f"the demo was off for {behind} of its weeks; a new season follows")
     number = Season.objects.filter(slug__startswith=RUNNING_SLUG).count() + 1
     rules = running_rules(now, SEED + number)
-    season = draft_season(f"{RUNNING_SLUG}-{number}", f"Running demo season {number}", rules, house(SEED, UNIVERSE))
-    return open_season(season.id, now), True
+    with transaction.atomic():
+        name = f"Running demo season {number}"
+        season = draft_season(f"{RUNNING_SLUG}-{number}", name, rules, house(SEED, UNIVERSE))
+        return open_season(season.id, now), True

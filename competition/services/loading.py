@@ -20,7 +20,8 @@ from competition.core.schedule import asking_ends, boundary
 from competition.core.states import CycleState, SeasonState, TurnState
 from competition.models import Cycle, Entry, Season, Standing, Turn
 from competition.services.closing import standing_rows
-from competition.services.trading import skipped_content, trade_reason
+from competition.services.settling import skipped_content, trade_reason
+from market.core.symbols import symbols_content
 from market.services import store_snapshot
 from portfolio.core.book import GENESIS
 from portfolio.core.decisions import decision_content
@@ -38,6 +39,7 @@ def save_played_season(season: Season, played: PlayedSeason, reason: str) -> Sea
     rules = season.rule_book
     entries = {entry.slug: entry for entry in season.entries.select_related("portfolio", "agent")}
     season.rules_sha256 = rules.sha256
+    season.symbols = symbols_content(season.symbol_book.values())
     season.state, season.opened_at = SeasonState.OPEN, rules.starts_at
     season.save()
     for slug, entry in entries.items():

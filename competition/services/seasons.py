@@ -12,6 +12,7 @@ from competition.core.rules import Rules
 from competition.core.schedule import last_due
 from competition.core.states import SeasonState, check_transition
 from competition.models import Entry, Season
+from market.core.symbols import symbols_content
 from market.queries import listed_symbols
 from portfolio.core.book import funding_journal
 from portfolio.models import Portfolio
@@ -63,7 +64,7 @@ def enter(season: Season, agent: Agent) -> Entry:
 
 @transaction.atomic
 def open_season(season_id: int, now: datetime) -> Season:
-    """Freeze and hash the rules, and post every entry's start capital."""
+    """Freeze the rules, hashed, and the symbols with their filters, and post every entry's start capital."""
     season = Season.objects.select_for_update().get(id=season_id)
     check_transition(SeasonState(season.state), SeasonState.OPEN)
     entries = list(season.entries.select_related("portfolio"))
@@ -71,6 +72,7 @@ def open_season(season_id: int, now: datetime) -> Season:
         raise SeasonRefused(f"Season {season.slug} has no entries; enter at least one agent before opening it.")
     rules = season.rule_book
     season.rules_sha256 = rules.sha256
+    season.symbols = symbols_content(season.symbol_book.values())
     season.state = SeasonState.OPEN
     season.opened_at = now
     season.save()

@@ -15,7 +15,7 @@ from competition.core.states import CycleState, SeasonState
 from competition.models import Cycle, Heartbeat, Season
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
-from competition.services.cycles import Setting, brief_cycle, open_due
+from competition.services.cycles import Setting, brief_cycle, open_due, say_why_waiting
 from competition.services.markets import candles_of
 from competition.services.seasons import close_season, is_over
 from competition.services.trading import freeze_trade_prices, planned_trade_time, trade_cycle
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 # (name of the step, cycle id): hands the step to whoever shall do it
 Dispatch = Callable[[str, int], None]
 ADVANCE, ASK = "advance", "ask"
+PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
 
 def tick(now: datetime, dispatch: Dispatch) -> int:
@@ -36,8 +37,10 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
             open_due(season.id, now)
             if is_over(season, now):
                 close_season(season.id, now, "the calendar has ended")
-        except (OperationalError, InterfaceError):
-            raise  # the database is away: no season can be looked at
+        except (OperationalError, InterfaceError) as error:
+            if not is_passing(error):
+                raise  # the database is away: no season can be looked at
+            logger.warning("season %s is locked by another process, the others go on", season.slug)
         except Exception:
             logger.exception("season %s could not be looked at; the others go on", season.slug)
     unfinished = Cycle.objects.unfinished().order_by("season", "number")
@@ -48,12 +51,26 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
     return len(due)
 
 
+def is_passing(error: Exception) -> bool:
+    """Whether the database is there and only this piece of work has to wait: a lock, a deadlock, a statement's time."""
+    return getattr(error.__cause__, "sqlstate", None) in PASSING_SQLSTATES
+
+
 def advance(cycle_id: int, clock: Callable[[], datetime]) -> str:
-    """Take a cycle as far as it can go now without waiting for replies; returns the state it is left in."""
+    """Take a cycle as far as it can go now without waiting for replies; returns the state it is left in.
+
+    A step that breaks says so on the cycle, so that its end does not blame anybody else, and is tried again.
+    """
     while True:
         cycle = Cycle.objects.select_related("season").get(id=cycle_id)
-        if not _step(cycle, clock):
-            return cycle.state
+        try:
+            if not _step(cycle, clock):
+                return cycle.state
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            say_why_waiting(cycle, f"the {cycle.state} step broke off: {type(error).__name__}")
+            raise
 
 
 def _step(cycle: Cycle, clock: Callable[[], datetime]) -> bool:

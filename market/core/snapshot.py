@@ -82,7 +82,7 @@ def _why_unusable(candles: Series, last: int, at_ms: int, max_age: timedelta, ne
 
 
 def _row(candles: Series, last: int, at_ms: int, symbol: Symbol) -> dict[str, Any]:
-    first_of_day = candles.last_closed(at_ms - _DAY_MS) + 1
+    first_of_day = min(candles.last_closed(at_ms - _DAY_MS) + 1, last)  # a price may be a whole day old
     window = slice(first_of_day, last + 1)
     closes = daily_closes(candles, at_ms, DAYS_SHOWN)
     return {

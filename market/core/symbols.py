@@ -3,9 +3,11 @@
 A filter is a dated fact. The defaults below are those Binance published on 2024-09-08; other dates carry their own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+
+from market.core.canonical import plain
 
 QUOTE_ASSET = "USDT"
 FILTERS_AS_OF = "2024-09-08"
@@ -55,6 +57,32 @@ DEFAULT_SYMBOLS: tuple[Symbol, ...] = (
     _pair("BNB", "0.001", "900000", "0.1"),
     _pair("ADA", "0.1", "900000", "0.0001"),
 )
+
+
+def symbols_content(symbols: Iterable[Symbol]) -> list[dict[str, str]]:
+    """Symbols with their filters as plain JSON values, numbers as text."""
+    return [
+        {
+            "name": symbol.name,
+            "base": symbol.base,
+            "quote": symbol.quote,
+            "step": plain(symbol.step),
+            "min_quantity": plain(symbol.min_quantity),
+            "max_quantity": plain(symbol.max_quantity),
+            "tick": plain(symbol.tick),
+            "min_notional": plain(symbol.min_notional),
+        }
+        for symbol in symbols
+    ]
+
+
+def symbols_of(content: Sequence[Mapping[str, str]]) -> Mapping[str, Symbol]:
+    """The symbols whose `symbols_content` this is, by name and in its order."""
+    numbers = ("step", "min_quantity", "max_quantity", "tick", "min_notional")
+    return {
+        row["name"]: Symbol(row["name"], row["base"], row["quote"], *(Decimal(row[number]) for number in numbers))
+        for row in content
+    }
 
 
 def pick(names: Iterable[str], listed: Iterable[Symbol]) -> Mapping[str, Symbol]:

@@ -77,6 +77,17 @@ def _cut(amount: Decimal, places: Decimal, *, up: bool) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedBroker:
+    """Places nothing any more: what is not executed yet expires with `reason`. For turns that come too late."""
+
+    venue: str
+    reason: str
+
+    def place(self, order: Order) -> Execution:
+        return Execution(order, OrderState.EXPIRED, reason=self.reason)
+
+
+@dataclass(frozen=True, slots=True)
 class PaperBroker:
     """Fills every order completely at the snapshot's price plus stated slippage, and takes the fee in quote."""
 

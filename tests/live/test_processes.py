@@ -73,7 +73,17 @@ class Processes:
         command = {
             "ticker": ["manage.py", "ticker"],
             "runner": ["-m", *runner],
-            "worker": ["-m", *celery, "worker", "--concurrency", "2", "--without-mingle", "--without-gossip"],
+            "worker": [
+                "-m",
+                *celery,
+                "worker",
+                "--queues",
+                "celery,ask",
+                "--concurrency",
+                "2",
+                "--without-mingle",
+                "--without-gossip",
+            ],
             "beat": ["-m", *celery, "beat", "--schedule", schedule, "--pidfile="],
         }[name]
         environment = dict(self.environment)

@@ -9,7 +9,7 @@ from django.db.utils import OperationalError
 
 from competition.core.states import CycleState, TurnState
 from competition.models import Cycle, Standing, Turn
-from competition.services import asking, cycles, ticking, trading
+from competition.services import asking, cycles, settling, ticking, trading
 from competition.services.cycles import Setting
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker, OutcomeUnknown, PaperBroker
@@ -91,7 +91,7 @@ def test_a_turn_that_cannot_be_carried_out_is_set_aside_and_the_cycle_ends(stage
     cycle = to_trading(stage)
     broken = Power(0, RuntimeError("a bug"))
     trading.trade_cycle(cycle.id, stage.clock, broken)
-    stage.now = stage.deadline(1) + HOUR + timedelta(minutes=2)
+    stage.now = stage.deadline(1) + 2 * HOUR + timedelta(minutes=2)
     assert trading.trade_cycle(cycle.id, stage.clock, broken)
     stage.tick(stage.now)
     assert stage.cycle(1).state == CycleState.CLOSED
@@ -117,10 +117,10 @@ def test_a_book_that_changed_under_a_turn_is_quarantined_and_the_previous_book_s
     Turn.objects.filter(id=turn.id).update(token=token, lease_until=stage.now + HOUR)
     shrunk = type(record.book_before)({"USDT": Decimal(9999)})
     wrong = type(record)(shrunk, *(getattr(record, name) for name in list(record.__slots__)[1:]))
-    with pytest.raises(trading.Mismatch, match="before the turn"):
-        trading.settle(turn.id, token, 1, stage.now, wrong, stage.now)
+    with pytest.raises(settling.Mismatch, match="before the turn"):
+        settling.settle(turn.id, token, 1, stage.now, wrong, stage.now)
     assert Journal.objects.filter(portfolio__entry__slug="btc-hold").count() == 1
-    assert trading.quarantine(turn.id, token, "mismatch", stage.now)
+    assert settling.quarantine(turn.id, token, "mismatch", stage.now)
     stage.tick(stage.now + timedelta(seconds=61))
     assert stage.cycle(1).state == CycleState.CLOSED
     assert turn_of(stage, 1, "btc-hold").state == TurnState.QUARANTINED
@@ -152,5 +152,5 @@ def test_a_turn_is_settled_once_however_often_it_is_tried(stage: Stage) -> None:
         turn.verdict_value(),
         paper(stage.cycle(1), stage),
     )
-    assert not trading.settle(turn.id, uuid.uuid4(), 1, stage.now, record, stage.now)
+    assert not settling.settle(turn.id, uuid.uuid4(), 1, stage.now, record, stage.now)
     assert facts(stage) == before

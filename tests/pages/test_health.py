@@ -137,7 +137,7 @@ def test_status_shows_the_cycle_under_way_and_htmx_gets_only_the_part_that_chang
 def test_an_unexpected_error_is_a_500_page_not_a_traceback(settings: Settings, client: Client) -> None:
     season = running_season()
     type(season).objects.create(
-        slug="torn", name="Torn", rules={}, state="open", opened_at=timezone.now(), rules_sha256="x"
+        slug="torn", name="Torn", rules={}, state="open", opened_at=timezone.now(), rules_sha256="x", symbols=[]
     )
     client.raise_request_exception = False
     response = client.get("/s/torn/")

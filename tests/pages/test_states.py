@@ -13,8 +13,9 @@ from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
 from competition.services.cycles import brief_cycle, open_due
 from competition.services.markets import candles_of
+from competition.services.settling import quarantine
 from competition.services.ticking import paper_broker
-from competition.services.trading import freeze_trade_prices, planned_trade_time, quarantine, trade_cycle
+from competition.services.trading import freeze_trade_prices, planned_trade_time, trade_cycle
 from market.core.candles import Series, empty_series
 from tests.pages.reading import Page
 from tests.pages.seasons import START, asking, running_season

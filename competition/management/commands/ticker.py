@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from agents.runner_client import runner_at
 from competition.services import asking_round, ticking
 
 logger = logging.getLogger(__name__)
-THREADS = 4
+STEP_THREADS, ASK_THREADS = 2, 8  # asking waits for models; nobody else may have to wait with it
 
 
 class Command(BaseCommand):
@@ -33,8 +33,11 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        with ThreadPoolExecutor(THREADS, thread_name_prefix="step") as pool:
-            steps = Steps(pool)
+        with (
+            ThreadPoolExecutor(STEP_THREADS, thread_name_prefix="step") as taking,
+            ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask") as asking,
+        ):
+            steps = Steps({ticking.ADVANCE: taking, ticking.ASK: asking})
             while not stop.is_set():
                 outlive_database_outage(partial(look, options["name"], steps.dispatch))
                 stop.wait(options["every"])
@@ -43,8 +46,8 @@ class Command(BaseCommand):
 class Steps:
     """Runs dispatched steps on threads, each step of a cycle at most once at a time in this process."""
 
-    def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self._pool = pool
+    def __init__(self, pools: Mapping[str, ThreadPoolExecutor]) -> None:
+        self._pools = pools
         self._lock = threading.Lock()
         self._running: set[tuple[str, int]] = set()
 
@@ -53,7 +56,7 @@ class Steps:
             if (step, cycle_id) in self._running:
                 return
             self._running.add((step, cycle_id))
-        self._pool.submit(self._run, step, cycle_id)
+        self._pools[step].submit(self._run, step, cycle_id)
 
     def _run(self, step: str, cycle_id: int) -> None:
         try:
