@@ -1,14 +1,16 @@
 """One asking round: every free turn of a cycle is put to its agent at once, however many there are.
 
-The event loop only waits for agents; what touches the database runs one at a time on a thread of its own.
+The event loop only waits for agents; what touches the database runs on a thread of its own, in chunks: the first are
+asked while the next are leased, and whatever has come back is stored and judged together.
 """
 
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,10 +18,11 @@ from typing import Any
 from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 
-from agents.core.answers import Answer, NoAnswer, Question
+from agents.core.answers import Answer, NoAnswer
 from agents.core.deciders import decider
 from agents.runner_client import Ask
-from competition.services.asking import Lease, Round, accept, lease_turn, lease_turns, round_of
+from competition.services.asking import Arrival, accept
+from competition.services.leasing import CHUNK, Lease, Round, lease_some, lease_turns, round_of
 
 logger = logging.getLogger(__name__)
 
@@ -54,50 +57,75 @@ async def _round(
     asked: Round | None = await in_database(round_of, cycle_id)
     if asked is None:
         return 0
-    leases: list[Lease] = await in_database(lease_turns, asked, clock(), new_token)
     async with open_runner() as ask, asyncio.TaskGroup() as group:
-        for lease in leases:
-            group.create_task(_interview(asked, lease, clock, ask, new_token, in_database))
-    return len(leases)
+        desk = _Desk(asked, clock, new_token, in_database, partial(_interview, ask), group)
+        return await desk.work()
 
 
-async def _interview(
-    asked: Round,
-    lease: Lease | None,
-    clock: Clock,
-    ask: Ask,
-    new_token: Callable[[], uuid.UUID],
-    in_database: Callable[..., Any],
-) -> None:
-    """One turn until it has its verdict or no answer comes: the reply, then repairs while the engine wants them."""
+async def _interview(ask: Ask, lease: Lease, inbox: "asyncio.Queue[Arrival]") -> None:
+    """Put one question. Baselines are part of the house and decide here; everyone else is asked through a runner."""
+    question = lease.question
     try:
-        while lease is not None:
-            answer = await _put(lease.question, ask)
-            wants_more = await _accept(asked, lease, answer, clock(), in_database)
-            turn_id, lease = lease.turn_id, None
-            if wants_more:
-                lease = await in_database(lease_turn, asked, turn_id, clock(), new_token())
-    except Exception:
-        # One entry's trouble must not end the round of the others; its lease runs out and it is asked again.
-        logger.exception("interview of turn %s broke off", lease.turn_id if lease else "?")
+        answer: Answer | NoAnswer
+        if question.model.startswith("baseline/"):
+            answer = decider(question.model, question.parameters)(question.brief, question.objections)
+        else:
+            answer = await ask(question)
+    except Exception as error:
+        # One entry's trouble must not end the round of the others.
+        logger.exception("interview of turn %s broke off", lease.turn_id)
+        answer = NoAnswer(f"asking broke off: {type(error).__name__}", calls_known=False)
+    await inbox.put((lease, answer))
 
 
-async def _accept(
-    asked: Round, lease: Lease, answer: Answer | NoAnswer, now: datetime, in_database: Callable[..., Any]
-) -> bool:
-    """Store and judge. A reply is paid for, so a database that is away for a moment does not lose it."""
-    for pause_s in RETRY_AFTER_S:
-        try:
-            return bool(await in_database(accept, asked, lease, answer, now))
-        except (OperationalError, InterfaceError) as outage:
-            logger.warning("a reply could not be stored, trying again: %s", str(outage).strip())
-            await in_database(connections.close_all)
-            await asyncio.sleep(pause_s)
-    return bool(await in_database(accept, asked, lease, answer, now))
+@dataclass(slots=True)
+class _Desk:
+    """Sends questions out and takes answers in until nobody is being asked any more."""
 
+    asked: Round
+    clock: Clock
+    new_token: Callable[[], uuid.UUID]
+    in_database: Callable[..., Awaitable[Any]]
+    interview: Callable[[Lease, "asyncio.Queue[Arrival]"], Awaitable[None]]
+    group: asyncio.TaskGroup
+    inbox: "asyncio.Queue[Arrival]" = field(default_factory=asyncio.Queue)
+    out: int = 0
 
-async def _put(question: Question, ask: Ask) -> Answer | NoAnswer:
-    """Baselines are part of the house and decide here; everyone else is asked through a runner."""
-    if question.model.startswith("baseline/"):
-        return decider(question.model, question.parameters)(question.brief, question.objections)
-    return await ask(question)
+    async def work(self) -> int:
+        """Everybody's questions, then the answers as they come, repairs included; returns how many were asked."""
+        first, behind = 0, 0
+        while behind is not None:
+            leases, behind = await self.in_database(lease_some, self.asked, behind, self.clock(), self.new_token)
+            first += len(leases)
+            self._send(leases)
+        while self.out:
+            arrivals = await self._arrivals()
+            wanting = await self._accept(arrivals)
+            if wanting:
+                self._send(await self.in_database(lease_turns, self.asked, wanting, self.clock(), self.new_token))
+        return first
+
+    def _send(self, leases: list[Lease]) -> None:
+        self.out += len(leases)
+        for lease in leases:
+            self.group.create_task(self.interview(lease, self.inbox))  # type: ignore[arg-type]  # a coroutine
+
+    async def _arrivals(self) -> list[Arrival]:
+        """At least one answer; with it those that are there already, up to a chunk."""
+        arrivals = [await self.inbox.get()]
+        while len(arrivals) < CHUNK and not self.inbox.empty():
+            arrivals.append(self.inbox.get_nowait())
+        self.out -= len(arrivals)
+        return arrivals
+
+    async def _accept(self, arrivals: list[Arrival]) -> list[int]:
+        """Store and judge. Replies are paid for, so a database that is away for a moment does not lose them."""
+        now = self.clock()
+        for pause_s in RETRY_AFTER_S:
+            try:
+                return list(await self.in_database(accept, self.asked, arrivals, now))
+            except (OperationalError, InterfaceError) as outage:
+                logger.warning("replies could not be stored, trying again: %s", str(outage).strip())
+                await self.in_database(connections.close_all)
+                await asyncio.sleep(pause_s)
+        return list(await self.in_database(accept, self.asked, arrivals, now))

@@ -10,7 +10,7 @@ from agents.models import Attempt
 from competition.core.schedule import boundary
 from competition.core.states import CycleState, SeasonState, TurnState
 from competition.models import Standing
-from competition.services import asking, cycles, ticking, trading
+from competition.services import asking, cycles, leasing, ticking, trading
 from market.core.candles import Series, empty_series
 from portfolio.models import Journal, Valuation
 from portfolio.models import Order as OrderRow
@@ -164,19 +164,19 @@ def test_a_runner_that_comes_back_within_the_phase_is_heard(stage: Stage) -> Non
 # -- Which answer counts --------------------------------------------------------------------------
 
 
-def leased(stage: Stage, entry: str, at: timedelta) -> asking.Lease:
+def leased(stage: Stage, entry: str, at: timedelta) -> leasing.Lease:
     """Open cycle 1 and lease one entry's turn at an instant of the asking phase."""
     rules = stage.season.rule_book
     if not stage.season.cycles.exists():
         cycles.open_due(stage.season.id, rules.starts_at)
         ticking.advance(stage.cycle(1).id, stage.clock)
-    lease = asking.lease_turn(question_round(stage), turn_of(stage, 1, entry).id, rules.starts_at + at, uuid.uuid4())
-    assert lease is not None
+    ids = [turn_of(stage, 1, entry).id]
+    (lease,) = leasing.lease_turns(question_round(stage), ids, rules.starts_at + at, uuid.uuid4)
     return lease
 
 
-def question_round(stage: Stage) -> asking.Round:
-    asked = asking.round_of(stage.cycle(1).id)
+def question_round(stage: Stage) -> leasing.Round:
+    asked = leasing.round_of(stage.cycle(1).id)
     assert asked is not None
     return asked
 
@@ -188,7 +188,7 @@ BROKEN = Answer('{"action": "rebalance", "allocations": {"BTCUSDT": 7}}')
 
 def test_an_answer_after_the_deadline_is_kept_and_changes_nothing(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(minutes=50))
-    asking.accept(question_round(stage), lease, ALL_IN, stage.deadline(1))
+    asking.accept(question_round(stage), [(lease, ALL_IN)], stage.deadline(1))
     attempt = Attempt.objects.get(id=lease.attempt_id)
     assert (attempt.outcome, attempt.reply) == ("late", ALL_IN.text)
     stage.tick(stage.deadline(1))
@@ -199,16 +199,16 @@ def test_an_answer_after_the_deadline_is_kept_and_changes_nothing(stage: Stage) 
 def test_an_answer_under_a_lease_that_moved_on_is_kept_and_changes_nothing(stage: Stage) -> None:
     first = leased(stage, "steady", timedelta(0))
     second = leased(stage, "steady", timedelta(minutes=21))
-    asking.accept(question_round(stage), first, ALL_IN, stage.now + timedelta(minutes=22))
-    asking.accept(question_round(stage), second, HOLD, stage.now + timedelta(minutes=23))
+    asking.accept(question_round(stage), [(first, ALL_IN)], stage.now + timedelta(minutes=22))
+    asking.accept(question_round(stage), [(second, HOLD)], stage.now + timedelta(minutes=23))
     assert turn_of(stage, 1, "steady").verdict == "hold"
     assert [a.outcome for a in Attempt.objects.order_by("number")] == ["late", "answered"]
 
 
 def test_of_two_answers_to_the_same_question_the_first_counts(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(0))
-    asking.accept(question_round(stage), lease, HOLD, stage.now + SECOND)
-    asking.accept(question_round(stage), lease, ALL_IN, stage.now + 2 * SECOND)
+    asking.accept(question_round(stage), [(lease, HOLD)], stage.now + SECOND)
+    asking.accept(question_round(stage), [(lease, ALL_IN)], stage.now + 2 * SECOND)
     assert turn_of(stage, 1, "steady").verdict == "hold"
     assert Attempt.objects.get().reply == HOLD.text
 
@@ -238,5 +238,5 @@ def test_a_broken_reply_is_asked_again_with_what_was_wrong_and_only_so_often(sta
 
 def test_text_no_database_can_hold_is_still_stored_and_judged(stage: Stage) -> None:
     lease = leased(stage, "steady", timedelta(0))
-    asking.accept(question_round(stage), lease, Answer('{"action": "hold"}\x00\ud800'), stage.now + SECOND)
+    asking.accept(question_round(stage), [(lease, Answer('{"action": "hold"}\x00\ud800'))], stage.now + SECOND)
     assert Attempt.objects.get().reply == '{"action": "hold"}\ufffd\ufffd\ufffd\ufffd'

@@ -1,0 +1,173 @@
+"""Leasing: a turn is offered to its agent under a token, for so long, at most so often. Whole chunks at a time."""
+
+import logging
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.utils import InterfaceError, OperationalError
+
+from agents.core.answers import Answer, NoAnswer, Question
+from agents.core.brief import Brief
+from agents.models import Attempt, AttemptOutcome
+from competition.core.engine import decide_turn
+from competition.core.states import CycleState, TurnState
+from competition.models import Cycle, Turn
+from competition.services.cycles import Setting, setting_of
+from market.core.snapshot import Snapshot, snapshot_of
+from portfolio.core.book import Book
+from portfolio.core.decisions import Verdict, Violation
+from portfolio.queries import book_of
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An attempt that has been written and now has to be put to its agent."""
+
+    turn_id: int
+    attempt_id: int
+    question: Question
+
+
+class Unanswered(Exception):
+    """Raised by the replay when the engine asks for more than has been answered so far."""
+
+    def __init__(self, objections: Sequence[Violation]) -> None:
+        super().__init__("one more answer is needed")
+        self.objections = tuple(objections)
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What the questions of one cycle have in common; it does not change while they are asked."""
+
+    setting: Setting
+    cycle: Cycle
+    snapshot: Snapshot
+
+
+def round_of(cycle_id: int) -> Round | None:
+    """Everything to ask a cycle's questions with, or None when it is not asking."""
+    cycle = Cycle.objects.select_related("season", "snapshot").get(id=cycle_id)
+    if cycle.state != CycleState.ASKING or cycle.snapshot is None:
+        return None
+    stored = cycle.snapshot
+    return Round(setting_of(cycle.season), cycle, snapshot_of(stored.content, stored.as_of, stored.sha256))
+
+
+def replay(asked: Round, brief: Brief, book: Book, answers: Sequence[Answer], last: NoAnswer | None = None) -> Verdict:
+    """`decide_turn` with what was answered; then `last`, or `Unanswered` when the engine wants to hear more."""
+    waiting = iter(answers)
+
+    def decide(brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
+        answer = next(waiting, None) or last
+        if answer is None:
+            raise Unanswered(objections)
+        return answer
+
+    setting = asked.setting
+    return decide_turn(brief, book, asked.snapshot, setting.symbols, setting.rules, decide)
+
+
+def answers_of(attempts: Iterable[Attempt]) -> list[Answer]:
+    """The replies that count, in the order they were given."""
+    return [
+        Answer(attempt.reply, attempt.truncated) for attempt in attempts if attempt.outcome == AttemptOutcome.ANSWERED
+    ]
+
+
+def attempts_by_brief(brief_ids: Iterable[int]) -> dict[int, list[Attempt]]:
+    """The attempts made so far on each of these briefs, in order: one query."""
+    found: defaultdict[int, list[Attempt]] = defaultdict(list)
+    for attempt in Attempt.objects.filter(brief__in=list(brief_ids)).order_by("number"):
+        found[attempt.brief_id].append(attempt)
+    return found
+
+
+def lease_some(
+    asked: Round, after: int, now: datetime, new_token: Callable[[], uuid.UUID]
+) -> tuple[list[Lease], int | None]:
+    """Lease the next free turns behind the id `after`; with them the id to go on behind, None at the end."""
+    free = asked.cycle.turns.filter(state=TurnState.ASKING, id__gt=after).exclude(lease_until__gt=now).order_by("id")
+    ids = list(free.values_list("id", flat=True)[:CHUNK])
+    return lease_turns(asked, ids, now, new_token), ids[-1] if ids else None
+
+
+def lease_turns(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
+    """Take the leases of these turns and write their next attempts, without those that another has or that are done.
+
+    One turn that makes trouble must not keep the others from being asked, so then each is taken alone.
+    """
+    try:
+        return _lease(asked, ids, now, new_token) if ids else []
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        if len(ids) == 1:
+            logger.exception("turn %s could not be leased; the others are asked", ids[0])
+            return []
+        return [lease for turn_id in ids for lease in lease_turns(asked, [turn_id], now, new_token)]
+
+
+@transaction.atomic
+def _lease(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
+    free = Turn.objects.select_for_update(of=("self",), skip_locked=True).select_related("brief", "entry__agent")
+    turns = list(free.filter(id__in=ids, state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id"))
+    before = attempts_by_brief(turn.brief_id for turn in turns)
+    offers = [offer for turn in turns if (offer := _offer(asked, turn, before[turn.brief_id], now, new_token))]
+    Attempt.objects.bulk_create(attempt for _, attempt, _ in offers)
+    Turn.objects.bulk_update([turn for turn, _, _ in offers], ["token", "lease_until"])
+    return [Lease(turn.id, attempt.id, question) for turn, attempt, question in offers]
+
+
+def _offer(
+    asked: Round, turn: Turn, before: Sequence[Attempt], now: datetime, new_token: Callable[[], uuid.UUID]
+) -> tuple[Turn, Attempt, Question] | None:
+    """The next attempt of a locked turn as it would be written and asked; None when there is none left."""
+    rules = asked.setting.rules
+    if now >= asked.cycle.deadline_at or len(before) >= rules.attempts_max + rules.repairs_max:
+        return None
+    brief = Brief(turn.brief.content, turn.brief.sha256)
+    objections = _objections(asked, turn, brief, answers_of(before))
+    if objections is None:
+        return None
+    turn.token = new_token()
+    turn.lease_until = min(now + timedelta(seconds=rules.attempt_s), asked.cycle.deadline_at)
+    attempt = Attempt(
+        brief=turn.brief,
+        number=len(before) + 1,
+        run_token=turn.token,
+        objections=[asdict(objection) for objection in objections],
+        started_at=now,
+        lease_until=turn.lease_until,
+    )
+    agent = turn.entry.agent
+    question = Question(
+        str(turn.token),
+        agent.model,
+        agent.parameters,
+        brief,
+        objections,
+        (turn.lease_until - now).total_seconds(),
+        agent=agent.slug,
+        kind=agent.kind,
+    )
+    return turn, attempt, question
+
+
+def _objections(asked: Round, turn: Turn, brief: Brief, answers: Sequence[Answer]) -> tuple[Violation, ...] | None:
+    """What the next attempt must be told; None when no further answer is wanted."""
+    if not answers:
+        return ()
+    try:
+        replay(asked, brief, book_of(turn.entry.portfolio_id), answers)
+    except Unanswered as unanswered:
+        return unanswered.objections
+    return None
