@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from agents.core.text import storable
 from agents.core.unwrap import Unreadable, unwrap
@@ -26,12 +26,22 @@ SYMBOL_CHARACTERS_MAX = 40
 VIOLATIONS_MAX = 20
 
 # Far wider than the rules allow, so that the rules can name what is wrong; narrow enough to be written out in full.
-Weight = Annotated[Decimal, Field(ge=-1000, le=1000, max_digits=40, decimal_places=30)]
-Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=40, decimal_places=30)]
+# The schema says number and nothing else: by itself it would offer a text as well, which is then refused.
+Weight = Annotated[
+    Decimal,
+    Field(ge=-1000, le=1000, max_digits=40, decimal_places=30),
+    WithJsonSchema({"type": "number", "minimum": -1000, "maximum": 1000}),
+]
+Fraction = Annotated[
+    Decimal,
+    Field(ge=0, le=1, max_digits=40, decimal_places=30),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
 
 
+# Prompt and validator are both generated from this class; its docstring and descriptions are read by models.
 class ReplySchema(BaseModel):
-    """The answer to a brief. Prompt and validator are both generated from this class."""
+    """The answer to a brief."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 

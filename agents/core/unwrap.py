@@ -17,9 +17,11 @@ _STRING = r'"(?:[^"\\]++|\\.)*+"?'
 _STRING_OR_BRACKET = re.compile(rf"{_STRING}|[\[\]{{}}]", re.DOTALL)
 _STRING_OR_FULL_WIDTH = re.compile(rf"{_STRING}|[{''.join(_FULL_WIDTH)}]", re.DOTALL)
 _BRACKET = re.compile(r"[\[{]")
+_WIDE_BRACKET = re.compile(r"[［｛]")
 _ANY_BRACKET = re.compile(r"[\[{［｛]")
 _OBJECT_LIKE = re.compile(r"\{\s*[\"'}]")
 _FENCE_BEFORE = re.compile(r"```[\w-]*\s*\Z")
+_FENCE_BEHIND = re.compile(r"\s*```")
 _FENCE_HEAD_CHARACTERS = 32
 
 _THOUGHT = "think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad"
@@ -78,10 +80,13 @@ def unwrap(text: str) -> Unwrapped:
     body = _without_json_string(body.strip(), peeled)
     body = _without_thoughts(body, peeled)
     body = _without_header(body, peeled)
-    if not _BRACKET.search(body) and _ANY_BRACKET.search(body):
-        body = full_width_to_ascii(body)
-        peeled.append("full-width punctuation")
-    return _unwrapped(body, _the_one(body), peeled)
+    return _unwrapped(body, _the_one(_object_roots(body) or _object_roots(_narrowed(body))), peeled)
+
+
+def _narrowed(body: str) -> str:
+    """The same text, sign for sign, with ASCII punctuation from its first full-width bracket on."""
+    wide = _WIDE_BRACKET.search(body)
+    return body[: wide.start()] + full_width_to_ascii(body[wide.start() :]) if wide else ""
 
 
 def _unwrapped(body: str, root: _Root, peeled: list[str]) -> Unwrapped:
@@ -146,9 +151,10 @@ def _behind_lone_end(body: str, peeled: list[str]) -> str:
         return body
     at = 0
     tags: list[re.Match[str]] = []
-    for root in [*_roots(body), _Root(len(body), -1)]:
+    for root in _roots(body):
         tags.extend(_THOUGHT_TAG.finditer(body, at, root.start))
-        at = root.end
+        at = root.end if root.end >= 0 else len(body)
+    tags.extend(_THOUGHT_TAG.finditer(body, at))
     if len(tags) != 1 or not tags[0]["slash"]:
         return body
     peeled.append("thinking block")
@@ -163,9 +169,8 @@ def _without_header(body: str, peeled: list[str]) -> str:
     return body
 
 
-def _the_one(body: str) -> _Root:
+def _the_one(roots: Sequence[_Root]) -> _Root:
     """The only bracket that could be meant. Raises `Unreadable` when there is none, or more than one."""
-    roots = _object_roots(body)
     if not roots:
         raise Unreadable("the reply holds no JSON object")
     if len(roots) > 1:
@@ -198,7 +203,7 @@ def _could_be_meant(body: str, root: _Root) -> bool:
 
 def _has_own_fence(body: str, root: _Root) -> bool:
     head = body[max(0, root.start - _FENCE_HEAD_CHARACTERS) : root.start]
-    return bool(_FENCE_BEFORE.search(head))
+    return bool(_FENCE_BEFORE.search(head) and _FENCE_BEHIND.match(body, root.end))
 
 
 def _roots(body: str) -> Iterator[_Root]:
