@@ -78,8 +78,8 @@ def unwrap(text: str) -> Unwrapped:
         body = body.removeprefix(BYTE_ORDER_MARK)
         peeled.append("byte-order mark")
     body = _without_json_string(body.strip(), peeled)
-    body = _without_thoughts(body, peeled)
-    body = _without_header(body, peeled)
+    if "<" in body:
+        body = _without_header(_without_thoughts(body, peeled), peeled)
     return _unwrapped(body, _the_one(_object_roots(body) or _object_roots(_narrowed(body))), peeled)
 
 
@@ -234,4 +234,6 @@ def _end_of(body: str, start: int) -> int:
 
 def full_width_to_ascii(body: str) -> str:
     """Full-width brackets, colons, commas and spaces outside strings as their ASCII twins; strings untouched."""
+    if body.isascii():
+        return body
     return _STRING_OR_FULL_WIDTH.sub(lambda found: _FULL_WIDTH.get(found[0], found[0]), body)
