@@ -47,6 +47,7 @@ def allocating(weight: str) -> str:
         (BUY, ()),
         (f"  \n{BUY}\t\n", ()),
         (f"\ufeff{BUY}", ("byte-order mark",)),
+        (json.dumps(BUY), ("JSON string",)),
         (f"```json\n{BUY}\n```", ("code fence",)),
         (f"```\n{BUY}```", ("code fence",)),
         (f"```JSON  \r\n{BUY}\r\n```", ("code fence",)),
@@ -67,18 +68,6 @@ def test_a_wrapper_that_carries_nothing_is_peeled_off_and_recorded(text: str, un
     parsed = parse_reply(text)
     assert parsed.decision == BOUGHT, parsed.violations
     assert parsed.unwrapped == unwrapped
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        json.dumps(BUY),
-        '｛"action"："rebalance"，"allocations"：｛"BTCUSDT"：0.4｝｝',
-    ],
-    ids=["JSON inside a JSON string", "full-width punctuation"],
-)
-def test_other_wrappers_that_carry_nothing_are_peeled_off_too(text: str) -> None:
-    assert parse_reply(text).decision == BOUGHT
 
 
 @pytest.mark.parametrize(
@@ -108,7 +97,9 @@ def test_what_the_rules_can_name_is_left_to_the_rules() -> None:
         assert parse_reply(allocating(weight)).decision.weights == {"BTCUSDT": D(weight)}
 
 
-@pytest.mark.parametrize("symbol", ["ВTCUSDT", "btcusdt", "BTCUSDT ", "BTC/USDT", "", "ＢＴＣＵＳＤＴ"])
+@pytest.mark.parametrize(
+    "symbol", ["ВTCUSDT", "btcusdt", "BTCUSDT ", "BTCUSDT\n", "BTC/USDT", "", "ＢＴＣＵＳＤＴ", "BTCUPUSDT", "entry-02"]
+)
 def test_a_symbol_is_read_as_written_and_never_mended(symbol: str) -> None:
     decision = parse_reply(rebalance_text({symbol: D("0.4")}, "")).decision
     assert list(decision.weights) == [symbol]
@@ -134,7 +125,9 @@ def test_a_number_whose_exponent_has_twenty_digits_is_refused(weight: str) -> No
     assert why(allocating(weight))
 
 
-@pytest.mark.parametrize("weight", ['"0.4"', '"40%"', "true", "false", "null", "[0.4]", '{"is": 0.4}'])
+@pytest.mark.parametrize(
+    "weight", ['"0.4"', '"40%"', '"0x10"', '"１"', "true", "false", "null", "[0.4]", '{"is": 0.4}']
+)
 def test_only_a_number_is_a_weight(weight: str) -> None:
     assert "allocations.BTCUSDT: " in why(allocating(weight))
 
@@ -159,6 +152,12 @@ def test_a_number_json_does_not_know_is_refused(weight: str) -> None:
         ('{"action": null}', "action: Input should be"),
         ('{"action": ["hold"]}', "action: Input should be"),
         ('{"action": "hold", "leverage": 3}', "leverage: Extra inputs are not permitted"),
+        (
+            '{"action": "hold", "orders": [], "api_base": "http://x"}',
+            "orders: Extra inputs are not permitted; api_base",
+        ),
+        ('{"action": "hold", "tool_calls": [{"shell": "ls"}], "sql": ";--"}', "tool_calls: Extra inputs"),
+        (allocating("0." + "1" * 31), "allocations.BTCUSDT: Decimal input should have no more than 30 decimal places"),
         ('{"Action": "hold"}', "action: Field required"),
         ('{"action": "hold", "confidence": 1.01}', "confidence: "),
         ('{"action": "hold", "confidence": -0.01}', "confidence: "),
