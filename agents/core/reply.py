@@ -21,7 +21,7 @@ REPLY_BYTES_MAX = 65_536
 RATIONALE_CHARACTERS_MAX = 4_000
 # A season lists at most 50 symbols; more names than this are no attempt at a decision.
 SYMBOLS_MAX = 100
-SYMBOL_CHARACTERS_MAX = 40
+SYMBOL_CHARACTERS_MAX = 100
 # What an agent is told about one reply; thousands of complaints would help nobody.
 VIOLATIONS_MAX = 20
 

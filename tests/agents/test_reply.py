@@ -228,14 +228,14 @@ def test_more_names_than_any_season_lists_are_refused_at_once() -> None:
     listed = {f"C{n}USDT": D("0.01") for n in range(SYMBOLS_MAX)}
     assert parse_reply(rebalance_text(listed, "")).decision
     assert "names 101 symbols; at most 100 are read" in why(rebalance_text({**listed, "BTCUSDT": D(0)}, ""))
-    assert "a symbol's name is longer than 40" in why(rebalance_text({"B" * 41: D(0)}, ""))
+    assert "a symbol's name is longer than 100" in why(rebalance_text({"B" * 101: D(0)}, ""))
 
 
 def test_of_thousands_of_faults_the_first_twenty_are_told_and_the_rest_counted() -> None:
-    parsed = parse_reply(json.dumps({"action": "hold", **{f"field {n} " + "x" * 50: 0 for n in range(500)}}))
+    parsed = parse_reply(json.dumps({"action": "hold", **{f"field {n} " + "x" * 500: 0 for n in range(500)}}))
     assert len(parsed.violations) == VIOLATIONS_MAX + 1
     assert parsed.violations[-1].detail == "and 480 more of the kind"
-    assert all(len(violation.detail) < 100 for violation in parsed.violations)
+    assert all(len(violation.detail) < 150 for violation in parsed.violations)
 
 
 def test_a_rationale_has_its_length() -> None:
