@@ -1,16 +1,17 @@
 """From what an agent said to a decision, without guessing.
 
 Peeling off a wrapper that carries no information is allowed and recorded; completing, inventing or changing a value
-is not. What cannot be read is refused with the reason, and the raw text is kept by the caller either way.
+is not. What cannot be read is refused with the reason, and the raw text is kept by the caller either way. Every rule
+of reading is told in `docs/replies.md`.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema, field_validator, model_validator
 
 from agents.core.text import storable
 from agents.core.unwrap import Unreadable, unwrap
@@ -18,14 +19,29 @@ from portfolio.core.decisions import Action, Decision, Violation
 
 REPLY_BYTES_MAX = 65_536
 RATIONALE_CHARACTERS_MAX = 4_000
+# A season lists at most 50 symbols; more names than this are no attempt at a decision.
+SYMBOLS_MAX = 100
+SYMBOL_CHARACTERS_MAX = 100
+# What an agent is told about one reply; thousands of complaints would help nobody.
+VIOLATIONS_MAX = 20
 
 # Far wider than the rules allow, so that the rules can name what is wrong; narrow enough to be written out in full.
-Weight = Annotated[Decimal, Field(ge=-1000, le=1000, max_digits=40, decimal_places=30)]
-Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=40, decimal_places=30)]
+# The schema says number and nothing else: by itself it would offer a text as well, which is then refused.
+Weight = Annotated[
+    Decimal,
+    Field(ge=-1000, le=1000, max_digits=40, decimal_places=30),
+    WithJsonSchema({"type": "number", "minimum": -1000, "maximum": 1000}),
+]
+Fraction = Annotated[
+    Decimal,
+    Field(ge=0, le=1, max_digits=40, decimal_places=30),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1}),
+]
 
 
+# Prompt and validator are both generated from this class; its docstring and descriptions are read by models.
 class ReplySchema(BaseModel):
-    """The answer to a brief. Prompt and validator are both generated from this class."""
+    """The answer to a brief."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -46,9 +62,13 @@ class ReplySchema(BaseModel):
 
     @field_validator("allocations")
     @classmethod
-    def symbols_can_be_stored(cls, allocations: dict[str, Decimal] | None) -> dict[str, Decimal] | None:
+    def symbols_can_be_told(cls, allocations: dict[str, Decimal] | None) -> dict[str, Decimal] | None:
+        if allocations and len(allocations) > SYMBOLS_MAX:
+            raise ValueError(f"names {len(allocations)} symbols; at most {SYMBOLS_MAX} are read")
         for name in allocations or ():
             cls.text_can_be_stored(name)
+            if len(name) > SYMBOL_CHARACTERS_MAX:
+                raise ValueError(f"a symbol's name is longer than {SYMBOL_CHARACTERS_MAX} characters")
         return allocations
 
     @model_validator(mode="after")
@@ -80,13 +100,18 @@ def parse_reply(text: str) -> Parsed:
         found = unwrap(text)
     except Unreadable as error:
         return _unreadable(str(error))
+    peeled = found.peeled
     try:
-        reply = ReplySchema.model_validate(_load(found.text))
+        said = _load(found.text)
+        if isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict):
+            said = said[0]
+            peeled = (*peeled, "list of one")
+        reply = ReplySchema.model_validate(said)
     except ValidationError as error:
-        return Parsed(None, tuple(_schema_violations(error)), found.peeled)
+        return Parsed(None, _schema_violations(error), peeled)
     except (ValueError, ArithmeticError, RecursionError) as error:
-        return _unreadable(f"the reply is not valid JSON: {_complaint(error)}", found.peeled)
-    return Parsed(_decision_of(reply), (), found.peeled)
+        return _unreadable(f"the reply is not valid JSON: {_complaint(error)}", peeled)
+    return Parsed(_decision_of(reply), (), peeled)
 
 
 def _complaint(error: Exception) -> str:
@@ -103,10 +128,17 @@ def _unreadable(reason: str, unwrapped: tuple[str, ...] = ()) -> Parsed:
     return Parsed(None, (Violation("reply_is_readable", reason),), unwrapped)
 
 
-def _schema_violations(error: ValidationError) -> Iterator[Violation]:
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"]) or "reply"
-        yield Violation("reply_fits_the_schema", f"{where}: {problem['msg'].removeprefix('Value error, ')}")
+def _schema_violations(error: ValidationError) -> tuple[Violation, ...]:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    told = [Violation("reply_fits_the_schema", _told(dict(problem))) for problem in problems[:VIOLATIONS_MAX]]
+    if (left := len(problems) - len(told)) > 0:
+        told.append(Violation("reply_fits_the_schema", f"and {left} more of the kind"))
+    return tuple(told)
+
+
+def _told(problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part)[:SYMBOL_CHARACTERS_MAX] for part in problem["loc"]) or "reply"
+    return f"{where}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _load(text: str) -> Any:

@@ -26,6 +26,8 @@ from portfolio.core.decisions import Action, Bounds, Verdict, VerdictKind, Viola
 from portfolio.core.orders import Execution, Order, Skipped, client_order_id
 from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, take_aim
 
+CUT_OFF = Violation("reply_is_complete", "the model was cut off at its output limit; answer more briefly")
+
 
 class Overdrawn(ValueError):
     """Fills took more of an asset than the book held; nothing of the turn may be posted."""
@@ -106,7 +108,12 @@ def decide_turn(
 
 
 def judge(answer: Answer, bounds: Bounds) -> Verdict:
-    """The verdict on one reply: parsed, then held against every rule of the season."""
+    """The verdict on one reply: parsed, then held against every rule of the season.
+
+    One that was cut off is rejected whatever it says: what the rest would have said, nobody knows.
+    """
+    if answer.truncated:
+        return Verdict(VerdictKind.REJECTED, None, (CUT_OFF,), "the reply is not complete")
     parsed = parse_reply(answer.text)
     if parsed.decision is None:
         return Verdict(VerdictKind.REJECTED, None, parsed.violations, "the reply could not be read", parsed.unwrapped)

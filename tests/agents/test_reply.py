@@ -1,16 +1,21 @@
 """From text to a decision: what loses nothing is unwrapped, and nothing is ever completed, invented or changed."""
 
 import json
-import time
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.core.baselines import rebalance_text
-from agents.core.reply import RATIONALE_CHARACTERS_MAX, REPLY_BYTES_MAX, ReplySchema, parse_reply
+from agents.core.reply import (
+    RATIONALE_CHARACTERS_MAX,
+    REPLY_BYTES_MAX,
+    SYMBOLS_MAX,
+    VIOLATIONS_MAX,
+    ReplySchema,
+    parse_reply,
+)
 from agents.core.text import storable
 from portfolio.core.decisions import Action, Bounds, Decision, Limits, violations_of
 from tests.notation import HOLD, D, R, W, many, some
@@ -19,7 +24,6 @@ BUY = '{"action": "rebalance", "allocations": {"BTCUSDT": 0.4}}'
 SELL = '{"action": "rebalance", "allocations": {"USDT": 1}}'
 HELD = Decision(Action.HOLD)
 BOUGHT = Decision(Action.REBALANCE, W("BTC 40%"))
-RECORDED = Path(__file__).parents[3] / "shared" / "data" / "llm_replies.jsonl"
 
 
 def why(text: str) -> str:
@@ -43,6 +47,7 @@ def allocating(weight: str) -> str:
         (BUY, ()),
         (f"  \n{BUY}\t\n", ()),
         (f"\ufeff{BUY}", ("byte-order mark",)),
+        (json.dumps(BUY), ("JSON string",)),
         (f"```json\n{BUY}\n```", ("code fence",)),
         (f"```\n{BUY}```", ("code fence",)),
         (f"```JSON  \r\n{BUY}\r\n```", ("code fence",)),
@@ -63,18 +68,6 @@ def test_a_wrapper_that_carries_nothing_is_peeled_off_and_recorded(text: str, un
     parsed = parse_reply(text)
     assert parsed.decision == BOUGHT, parsed.violations
     assert parsed.unwrapped == unwrapped
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        json.dumps(BUY),
-        '｛"action"："rebalance"，"allocations"：｛"BTCUSDT"：0.4｝｝',
-    ],
-    ids=["JSON inside a JSON string", "full-width punctuation"],
-)
-def test_other_wrappers_that_carry_nothing_are_peeled_off_too(text: str) -> None:
-    assert parse_reply(text).decision == BOUGHT
 
 
 @pytest.mark.parametrize(
@@ -104,7 +97,9 @@ def test_what_the_rules_can_name_is_left_to_the_rules() -> None:
         assert parse_reply(allocating(weight)).decision.weights == {"BTCUSDT": D(weight)}
 
 
-@pytest.mark.parametrize("symbol", ["ВTCUSDT", "btcusdt", "BTCUSDT ", "BTC/USDT", "", "ＢＴＣＵＳＤＴ"])
+@pytest.mark.parametrize(
+    "symbol", ["ВTCUSDT", "btcusdt", "BTCUSDT ", "BTCUSDT\n", "BTC/USDT", "", "ＢＴＣＵＳＤＴ", "BTCUPUSDT", "entry-02"]
+)
 def test_a_symbol_is_read_as_written_and_never_mended(symbol: str) -> None:
     decision = parse_reply(rebalance_text({symbol: D("0.4")}, "")).decision
     assert list(decision.weights) == [symbol]
@@ -130,7 +125,9 @@ def test_a_number_whose_exponent_has_twenty_digits_is_refused(weight: str) -> No
     assert why(allocating(weight))
 
 
-@pytest.mark.parametrize("weight", ['"0.4"', '"40%"', "true", "false", "null", "[0.4]", '{"is": 0.4}'])
+@pytest.mark.parametrize(
+    "weight", ['"0.4"', '"40%"', '"0x10"', '"１"', "true", "false", "null", "[0.4]", '{"is": 0.4}']
+)
 def test_only_a_number_is_a_weight(weight: str) -> None:
     assert "allocations.BTCUSDT: " in why(allocating(weight))
 
@@ -155,6 +152,12 @@ def test_a_number_json_does_not_know_is_refused(weight: str) -> None:
         ('{"action": null}', "action: Input should be"),
         ('{"action": ["hold"]}', "action: Input should be"),
         ('{"action": "hold", "leverage": 3}', "leverage: Extra inputs are not permitted"),
+        (
+            '{"action": "hold", "orders": [], "api_base": "http://x"}',
+            "orders: Extra inputs are not permitted; api_base",
+        ),
+        ('{"action": "hold", "tool_calls": [{"shell": "ls"}], "sql": ";--"}', "tool_calls: Extra inputs"),
+        (allocating("0." + "1" * 31), "allocations.BTCUSDT: Decimal input should have no more than 30 decimal places"),
         ('{"Action": "hold"}', "action: Field required"),
         ('{"action": "hold", "confidence": 1.01}', "confidence: "),
         ('{"action": "hold", "confidence": -0.01}', "confidence: "),
@@ -201,7 +204,6 @@ def test_what_does_not_fit_the_schema_is_refused_with_the_reason(text: str, comp
         "I'm sorry, but I can't help with investment decisions.",
         "FINAL TRANSACTION PROPOSAL: **HOLD**",
         "```json\n```",
-        "<think>Bitcoin rises",
         "```json\n[0.4, 0.3]\n```",
     ],
 )
@@ -222,6 +224,20 @@ def test_sixty_four_kibibytes_are_read_and_one_byte_more_is_not() -> None:
     assert "holds no JSON object" in why("ü" * 32_768)
 
 
+def test_more_names_than_any_season_lists_are_refused_at_once() -> None:
+    listed = {f"C{n}USDT": D("0.01") for n in range(SYMBOLS_MAX)}
+    assert parse_reply(rebalance_text(listed, "")).decision
+    assert "names 101 symbols; at most 100 are read" in why(rebalance_text({**listed, "BTCUSDT": D(0)}, ""))
+    assert "a symbol's name is longer than 100" in why(rebalance_text({"B" * 101: D(0)}, ""))
+
+
+def test_of_thousands_of_faults_the_first_twenty_are_told_and_the_rest_counted() -> None:
+    parsed = parse_reply(json.dumps({"action": "hold", **{f"field {n} " + "x" * 100: 0 for n in range(500)}}))
+    assert len(parsed.violations) == VIOLATIONS_MAX + 1
+    assert parsed.violations[-1].detail == "and 480 more of the kind"
+    assert all(len(violation.detail) < 150 for violation in parsed.violations)
+
+
 def test_a_rationale_has_its_length() -> None:
     assert parse_reply(json.dumps({"action": "hold", "rationale": "ü" * RATIONALE_CHARACTERS_MAX})).decision
     assert "rationale: " in why(json.dumps({"action": "hold", "rationale": "ü" * (RATIONALE_CHARACTERS_MAX + 1)}))
@@ -231,17 +247,6 @@ def test_a_rationale_has_its_length() -> None:
 def test_a_hundred_thousand_brackets_are_refused(opening: str) -> None:
     assert why(opening * 100_000)
     assert why(opening + "[" * 60_000)
-
-
-@pytest.mark.parametrize(
-    "text",
-    ['{"":' * 3000, "<think>" * 6000, "［" + '"\\' * 10_000],
-    ids=["braces", "tags", "full-width brackets"],
-)
-def test_no_reply_takes_long_to_refuse(text: str) -> None:
-    started = time.process_time()
-    why(text)
-    assert time.process_time() - started < 0.2
 
 
 # What must never become a trade
@@ -373,20 +378,13 @@ def test_json_of_any_other_shape_is_no_decision(value: object) -> None:
     why(json.dumps(value))
 
 
-@pytest.mark.skipif(not RECORDED.exists(), reason="the collection of recorded replies is not beside this repository")
-def test_no_recorded_reply_to_another_question_is_read_as_a_decision() -> None:
-    records = [json.loads(line) for line in RECORDED.read_text(encoding="utf-8").splitlines()]
-    assert len(records) > 50
-    assert {record["id"]: parse_reply(record["raw"]).decision for record in records} == {
-        record["id"]: None for record in records
-    }
-
-
 def test_the_schema_that_prompts_are_made_of_is_the_one_that_validates() -> None:
     schema = ReplySchema.model_json_schema()
     assert list(schema["properties"]) == ["action", "allocations", "confidence", "rationale"]
     assert schema["properties"]["action"]["enum"] == ["hold", "rebalance"]
     assert schema["additionalProperties"] is False
+    weights = schema["properties"]["allocations"]["anyOf"][0]["additionalProperties"]
+    assert weights == {"type": "number", "minimum": -1000, "maximum": 1000}  # a text is no weight
     assert parse_reply(R("BTC 40%", "why")).decision == Decision(
         Action.REBALANCE, {"BTCUSDT": Decimal("0.4")}, None, "why"
     )

@@ -13,10 +13,10 @@ from agents.core.answers import Answer, Decide, NoAnswer
 from agents.core.baselines import BASELINES, rebalance_text
 from agents.core.brief import Brief, Place
 from agents.core.deciders import decider
-from competition.core.engine import Overdrawn, Seat, TurnRecord, brief_turn, decide_turn, trade_turn
+from competition.core.engine import Overdrawn, Seat, TurnRecord, brief_turn, decide_turn, judge, trade_turn
 from portfolio.core.book import Book, MissingPrice, fold, value_of
 from portfolio.core.brokers import Broker, OutcomeUnknown, PaperBroker
-from portfolio.core.decisions import Action, Decision, Verdict, VerdictKind, Violation
+from portfolio.core.decisions import Action, Bounds, Decision, Limits, Verdict, VerdictKind, Violation
 from portfolio.core.orders import Execution, Order, OrderState
 from portfolio.core.rebalance import NO_CASH, NO_PRICE
 from tests.notation import (
@@ -51,7 +51,7 @@ GREEDY = R("BTC 90%, ETH 60%")
 class Agent:
     """Gives these answers one after the other, and remembers what it was told each time."""
 
-    answers: Sequence[str | NoAnswer]
+    answers: Sequence[str | Answer | NoAnswer]
     told: list[list[str]] = field(default_factory=list)
 
     def __call__(self, brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
@@ -99,6 +99,32 @@ def test_a_repaired_answer_counts_and_ends_the_asking() -> None:
     agent = Agent([GREEDY, R("BTC 90%"), HOLD])
     assert decide(agent, repairs_max=3).decision == Decision(Action.REBALANCE, W("BTC 90%"))
     assert len(agent.told) == 2
+
+
+@pytest.mark.parametrize("text", [HOLD, R("BTC 40%"), R("BTC 40%")[:-9], ""], ids=["hold", "rebalance", "cut", "empty"])
+def test_a_reply_that_was_cut_off_is_rejected_whatever_it_says(text: str) -> None:
+    verdict = judge(Answer(text, truncated=True), Bounds(Limits(), frozenset({"BTCUSDT"}), "USDT", {}))
+    assert verdict.kind is VerdictKind.REJECTED
+    assert verdict.decision is None
+    assert [violation.rule for violation in verdict.violations] == ["reply_is_complete"]
+    assert trade(verdict, "10000 USDT").executions == ()
+
+
+def test_who_was_cut_off_is_asked_again_for_something_shorter() -> None:
+    agent = Agent([Answer(R("BTC 90%"), truncated=True), R("BTC 40%")])
+    assert decide(agent).decision == Decision(Action.REBALANCE, W("BTC 40%"))
+    assert agent.told == [[], ["reply_is_complete"]]
+
+
+def test_who_is_cut_off_every_time_never_trades() -> None:
+    agent = Agent([Answer(R("BTC 90%"), truncated=True)] * 3)
+    verdict = decide(agent, repairs_max=2)
+    assert (verdict.kind, verdict.decision, verdict.reason) == (
+        VerdictKind.REJECTED,
+        None,
+        "the reply is not complete",
+    )
+    assert trade(verdict, "10000 USDT").executions == ()
 
 
 def test_the_last_rejection_stands_with_all_its_violations() -> None:
