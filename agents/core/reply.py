@@ -72,8 +72,23 @@ class Parsed:
     unwrapped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Read[Said]:
+    """A reply read into its model; `said` is None when it could not be, and then `violations` says why."""
+
+    said: Said | None
+    violations: tuple[Violation, ...] = ()
+    unwrapped: tuple[str, ...] = ()
+
+
 def parse_reply(text: str) -> Parsed:
     """Read one decision out of a reply. Never raises on any text."""
+    read = read_json(text, ReplySchema)
+    return Parsed(_decision_of(read.said) if read.said else None, read.violations, read.unwrapped)
+
+
+def read_json[Said: BaseModel](text: str, model: type[Said]) -> Read[Said]:
+    """Read the one JSON object of a reply into `model`, numbers as `Decimal`. Never raises on any text."""
     if len(text.encode("utf-8", "surrogatepass")) > REPLY_BYTES_MAX:
         return _unreadable(f"the reply is longer than {REPLY_BYTES_MAX} bytes")
     try:
@@ -81,12 +96,12 @@ def parse_reply(text: str) -> Parsed:
     except Unreadable as error:
         return _unreadable(str(error))
     try:
-        reply = ReplySchema.model_validate(_load(found.text))
+        said = model.model_validate(_load(found.text))
     except ValidationError as error:
-        return Parsed(None, tuple(_schema_violations(error)), found.peeled)
+        return Read(None, tuple(_schema_violations(error)), found.peeled)
     except (ValueError, ArithmeticError, RecursionError) as error:
         return _unreadable(f"the reply is not valid JSON: {_complaint(error)}", found.peeled)
-    return Parsed(_decision_of(reply), (), found.peeled)
+    return Read(said, (), found.peeled)
 
 
 def _complaint(error: Exception) -> str:
@@ -99,8 +114,8 @@ def _decision_of(reply: ReplySchema) -> Decision:
     return Decision(Action(reply.action), reply.allocations or {}, reply.confidence, reply.rationale)
 
 
-def _unreadable(reason: str, unwrapped: tuple[str, ...] = ()) -> Parsed:
-    return Parsed(None, (Violation("reply_is_readable", reason),), unwrapped)
+def _unreadable(reason: str, unwrapped: tuple[str, ...] = ()) -> Read[Any]:
+    return Read(None, (Violation("reply_is_readable", reason),), unwrapped)
 
 
 def _schema_violations(error: ValidationError) -> Iterator[Violation]:
