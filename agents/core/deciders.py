@@ -1,12 +1,15 @@
 """Deciders that need nobody outside: baselines and offline models, as the engine's `decide`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from agents.core.answers import Answer, Decide, NoAnswer
 from agents.core.baselines import BASELINES, UnknownBaseline, baseline_reply
 from agents.core.brief import Brief
-from agents.core.offline import OFFLINE_MODELS, UnknownOfflineModel, offline_reply
+from agents.core.firm import RoleAnswer, RoleFailure, RoleQuestion, deliberate
+from agents.core.offline import OFFLINE_MODELS, UnknownOfflineModel, offline_answer, offline_reply
+from agents.core.offline_desk import DESK_MODEL
+from agents.core.parameters import AgentParameters
 from portfolio.core.decisions import Violation
 
 LATE = "no reply by the deadline"
@@ -23,6 +26,8 @@ def decider(model: str, parameters: Mapping[str, Any]) -> Decide:
     """
     if model.startswith("baseline/"):
         return _baseline(model, parameters)
+    if model == DESK_MODEL:
+        return _firm(model, parameters)
     if model.startswith("offline/"):
         return _offline(model, parameters)
     raise NotDecidedInProcess(f"{model} has to be asked through a runner; here only baseline/… and offline/… decide")
@@ -48,3 +53,36 @@ def _offline(model: str, parameters: Mapping[str, Any]) -> Decide:
         return NoAnswer(LATE) if said.late else Answer(said.text)
 
     return decide
+
+
+def _firm(model: str, parameters: Mapping[str, Any]) -> Decide:
+    """The offline firm, through the same prompts and hand-offs as behind a runner."""
+    agent = AgentParameters.model_validate(parameters)
+
+    async def ask(question: RoleQuestion) -> RoleAnswer | RoleFailure:
+        asked = agent.analyst_model or model if question.tier == "analyst" else model
+        said = offline_answer(asked, question.messages, agent.seed or 0)
+        return RoleFailure(LATE) if said.late else RoleAnswer(said.text)
+
+    def decide(brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
+        came = _finished(deliberate(brief.content, objections, "", ask, agent.analysts_quorum, _in_turn))
+        if came.reply is None:
+            return NoAnswer(came.reason, deliberation=came.content)
+        return Answer(came.reply, deliberation=came.content)
+
+    return decide
+
+
+async def _in_turn(*awaitables: Awaitable[Any]) -> Sequence[Any]:
+    """What `asyncio.gather` does, for answers that are there at once."""
+    return [await awaitable for awaitable in awaitables]
+
+
+def _finished[Result](work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of work that never waits, without an event loop."""
+    try:
+        work.send(None)
+    except StopIteration as done:
+        result: Result = done.value
+        return result
+    raise RuntimeError("an offline firm waited for something outside")

@@ -1,17 +1,22 @@
 """Offline models: scripted characters that answer without any provider, so that everything runs without a key.
 
 They are simulated and labelled so wherever they appear. Four of the six fail in ways real models fail, so that the
-handling of failure is on view from the first week on. Same brief, same seed, same reply.
+handling of failure is on view from the first week on. Same brief, same seed, same reply. The firm's roles are played
+by two more, in `offline_desk.py`.
 """
 
 import json
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from agents.core.baselines import rebalance_text
+from agents.core.blocks import blocks_of, objections_told
+from agents.core.calls import Message
+from agents.core.offline_desk import ROLES_OF, desk_answer
 from market.core.canonical import plain
 
 
@@ -102,6 +107,31 @@ def offline_reply(
     """What this model, one of `OFFLINE_MODELS`, says to this brief; after objections it tries afresh."""
     mood = random.Random(f"{parameters.get('seed', 0)}/{model}/{brief['cycle']}/{len(objections)}")  # noqa: S311
     return OFFLINE_MODELS[model](brief, mood)
+
+
+_ROLE = re.compile(r"Role: (\w+), prompt v")
+_NO_OBJECTIONS = {"listed": [], "left_out": 0}
+
+
+def offline_answer(model: str, messages: Sequence[Message], seed: int) -> Scripted:
+    """What an offline model says to these messages, from what stands in them alone.
+
+    A prompt without role or whole brief, such as a test of the line, gets a line back. Raises `UnknownOfflineModel`.
+    """
+    if model not in OFFLINE_MODELS and model not in ROLES_OF:
+        raise UnknownOfflineModel(
+            f"{model!r} is no offline model. There are: {', '.join([*OFFLINE_MODELS, *ROLES_OF])}."
+        )
+    role = next((found[1] for message in messages[:1] if (found := _ROLE.match(message.content))), "")
+    blocks = blocks_of(messages)
+    if not role or "cycle" not in blocks.get("brief", {}):
+        return Scripted(f"{model} is here, and simulated.")
+    if model in ROLES_OF:
+        return Scripted(desk_answer(model, role, blocks, seed))
+    if role != "single":
+        return Scripted(f"{model} decides alone and plays no {role}.")
+    objections = objections_told(blocks.get("objections", _NO_OBJECTIONS))
+    return offline_reply(model, {"seed": seed}, blocks["brief"], objections)
 
 
 def _hold(why: str) -> Scripted:

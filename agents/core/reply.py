@@ -92,8 +92,23 @@ class Parsed:
     unwrapped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Read[Said]:
+    """A reply read into its model; `said` is None when it could not be, and then `violations` says why."""
+
+    said: Said | None
+    violations: tuple[Violation, ...] = ()
+    unwrapped: tuple[str, ...] = ()
+
+
 def parse_reply(text: str) -> Parsed:
     """Read one decision out of a reply. Never raises on any text."""
+    read = read_json(text, ReplySchema)
+    return Parsed(_decision_of(read.said) if read.said else None, read.violations, read.unwrapped)
+
+
+def read_json[Said: BaseModel](text: str, model: type[Said]) -> Read[Said]:
+    """Read the one JSON object of a reply into `model`, numbers as `Decimal`. Never raises on any text."""
     if len(text.encode("utf-8", "surrogatepass")) > REPLY_BYTES_MAX:
         return _unreadable(f"the reply is longer than {REPLY_BYTES_MAX} bytes")
     try:
@@ -102,16 +117,15 @@ def parse_reply(text: str) -> Parsed:
         return _unreadable(str(error))
     peeled = found.peeled
     try:
-        said = _load(found.text)
-        if isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict):
-            said = said[0]
+        loaded = _load(found.text)
+        if isinstance(loaded, list) and len(loaded) == 1 and isinstance(loaded[0], dict):
+            loaded = loaded[0]
             peeled = (*peeled, "list of one")
-        reply = ReplySchema.model_validate(said)
+        return Read(model.model_validate(loaded), (), peeled)
     except ValidationError as error:
-        return Parsed(None, _schema_violations(error), peeled)
+        return Read(None, _schema_violations(error), peeled)
     except (ValueError, ArithmeticError, RecursionError) as error:
         return _unreadable(f"the reply is not valid JSON: {_complaint(error)}", peeled)
-    return Parsed(_decision_of(reply), (), peeled)
 
 
 def _complaint(error: Exception) -> str:
@@ -124,8 +138,8 @@ def _decision_of(reply: ReplySchema) -> Decision:
     return Decision(Action(reply.action), reply.allocations or {}, reply.confidence, reply.rationale)
 
 
-def _unreadable(reason: str, unwrapped: tuple[str, ...] = ()) -> Parsed:
-    return Parsed(None, (Violation("reply_is_readable", reason),), unwrapped)
+def _unreadable(reason: str, unwrapped: tuple[str, ...] = ()) -> Read[Any]:
+    return Read(None, (Violation("reply_is_readable", reason),), unwrapped)
 
 
 def _schema_violations(error: ValidationError) -> tuple[Violation, ...]:

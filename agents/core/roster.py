@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from agents.core.offline_desk import ANALYST_MODEL, DESK_MODEL
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """An agent before it has a row: `kind` is `baseline` or `single`."""
+    """An agent before it has a row: `kind` is `baseline`, `single` or `firm`."""
 
     slug: str
     name: str
@@ -46,6 +48,15 @@ def offline_models(seed: int) -> tuple[Profile, ...]:
         "refuser": "Refuser",
     }
     return tuple(Profile(slug, name, "single", f"offline/{slug}", {"seed": seed}) for slug, name in names.items())
+
+
+def demo_guests(seed: int) -> tuple[Profile, ...]:
+    """Who joins the demo's running season besides: a scripted firm, and the example agent in plain Python."""
+    parameters = {"seed": seed, "analyst_model": ANALYST_MODEL}
+    return (
+        Profile("offline-firm", "Offline firm of six", "firm", DESK_MODEL, parameters),
+        Profile("plain-example", "Plain Python example", "single", "example/equal-weight"),
+    )
 
 
 def house(seed: int, universe: Sequence[str]) -> tuple[Profile, ...]:

@@ -33,6 +33,21 @@ def test_an_unknown_name_is_refused_at_once_with_those_there_are(model: str, err
     assert all(name in str(refused.value) for name in known)
 
 
+def test_the_offline_firm_decides_without_a_runner_and_keeps_its_record() -> None:
+    decide = decider("offline/desk", {"seed": 1, "analyst_model": "offline/analyst"})
+    answers = [decide(Brief(content("BTC change_7d 0.1", cycle=week), ""), ()) for week in range(1, 9)]
+    assert any(isinstance(answer, Answer) for answer in answers)
+    assert all(answer.deliberation and len(answer.deliberation["roles"]) == 6 for answer in answers)
+
+
+def test_a_firm_whose_analysts_are_no_analysts_is_silent() -> None:
+    answer = decider("offline/desk", {"seed": 1, "analyst_model": "offline/latecomer"})(BRIEF, ())
+    assert isinstance(answer, NoAnswer)
+    assert "0 of 3 analysts are usable" in answer.reason
+    assert answer.deliberation
+    assert answer.deliberation["missing"]["technical"] == "the reply holds no JSON object"
+
+
 def test_a_baseline_answers_the_same_after_an_objection() -> None:
     decide = decider("baseline/equal-weight", {})
     objection = (Violation("total_is_one", "too much"),)

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.core.offline import OFFLINE_MODELS, offline_reply
+from agents.core.calls import Message
+from agents.core.offline import OFFLINE_MODELS, UnknownOfflineModel, offline_answer, offline_reply
+from agents.core.prompts import single_messages
 from agents.core.reply import parse_reply
-from portfolio.core.decisions import Action, Bounds, Decision, Limits, violations_of
+from portfolio.core.decisions import Action, Bounds, Decision, Limits, Violation, violations_of
 from tests.notation import W, content, some
 
 RISING = "BTC change_7d 0.05, ETH change_7d 0.1, SOL change_7d -0.2"
@@ -126,3 +128,38 @@ def test_every_character_has_something_to_say_about_any_market(
     reply = offline_reply(model, {"seed": seed}, brief, objections)
     assert reply.text
     assert reply == offline_reply(model, {"seed": seed}, brief, objections)
+
+
+# From the messages alone
+
+
+@some
+@given(
+    st.sampled_from(sorted(OFFLINE_MODELS)),
+    st.integers(1, 500),
+    st.integers(0, 50),
+    st.lists(st.builds(Violation, st.text(max_size=10), st.text(max_size=500)), max_size=30),
+    st.text(max_size=50),
+)
+def test_a_character_says_the_same_to_a_prompt_as_to_the_brief_in_it(
+    model: str, cycle: int, seed: int, objections: list[Violation], last_reply: str
+) -> None:
+    brief = content(RISING, holdings="BTC 50%" if cycle % 2 else "", cycle=cycle)
+    details = [objection.detail for objection in objections]
+    answer = offline_answer(model, single_messages(brief, objections, last_reply), seed)
+    assert answer == offline_reply(model, {"seed": seed}, brief, details)
+
+
+def test_a_test_of_the_line_gets_a_line_back() -> None:
+    assert "simulated" in offline_answer("offline/steady", [Message(role="user", content="Say OK.")], 1).text
+    assert "simulated" in offline_answer("offline/desk", [], 1).text
+
+
+def test_a_name_that_is_none_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UnknownOfflineModel, match=r"offline/steady.*offline/analyst"):
+        offline_answer("offline/none", single_messages(content(RISING), (), ""), 1)
+
+
+@pytest.mark.parametrize("model", ["offline/desk", "offline/analyst"])
+def test_a_role_of_the_firm_does_not_decide_alone(model: str) -> None:
+    assert parse_reply(offline_answer(model, single_messages(content(RISING), (), ""), 1).text).decision is None

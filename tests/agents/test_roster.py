@@ -5,7 +5,9 @@ import json
 from agents.core.baselines import BASELINES
 from agents.core.deciders import decider
 from agents.core.offline import OFFLINE_MODELS
-from agents.core.roster import baselines, house, offline_models
+from agents.core.offline_desk import ROLES_OF
+from agents.core.parameters import AgentParameters
+from agents.core.roster import baselines, demo_guests, house, offline_models
 
 UNIVERSE = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 EVERYBODY = house(1, UNIVERSE)
@@ -41,3 +43,14 @@ def test_everybody_of_the_house_decides_without_a_runner_and_can_be_stored() -> 
     for profile in EVERYBODY:
         assert callable(decider(profile.model, profile.parameters))
         assert json.loads(json.dumps(dict(profile.parameters))) == dict(profile.parameters)
+
+
+def test_the_guests_of_the_demo_are_a_firm_and_a_foreign_agent_and_not_of_the_house() -> None:
+    firm, example = demo_guests(7)
+    assert (firm.slug, firm.name, firm.kind) == ("offline-firm", "Offline firm of six", "firm")
+    parameters = AgentParameters.model_validate(firm.parameters)
+    assert {firm.model, parameters.analyst_model} == set(ROLES_OF)
+    assert parameters.seed == 7
+    assert callable(decider(firm.model, firm.parameters))
+    assert (example.slug, example.kind, example.model) == ("plain-example", "single", "example/equal-weight")
+    assert not {profile.slug for profile in EVERYBODY} & {firm.slug, example.slug}
