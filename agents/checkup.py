@@ -45,6 +45,7 @@ class Preflight:
 def preflight_of(agent: Agent, url: str, ask: AskRunner, caps: Caps, now: datetime, *, call: bool) -> Preflight:
     """Look at everything an agent needs. With `call`, one cheap question is put to each of its models, and paid.
 
+    `url` is where its runner is; `{agent}` in it stands for the agent's slug.
     `ask` raises `RunnerAway` when the runner does not answer.
     """
     if agent.kind == "baseline":
@@ -54,18 +55,18 @@ def preflight_of(agent: Agent, url: str, ask: AskRunner, caps: Caps, now: dateti
     except ValidationError as error:
         detail = f"{error.error_count()} cannot be used; add the agent again, as its next version"
         return Preflight((Finding(check="parameters", ok=False, detail=detail),))
-    cards = cards_for(models, now)
+    address, cards = url.replace("{agent}", agent.slug), cards_for(models, now)
     prices = tuple(_price(model, cards) for model in models)
     allowance = _cheap(cards, caps) if call else NOTHING
     if call and any(not price.ok for price in prices):
         return Preflight(prices)  # nothing is called that has no price
     try:
-        response = ask(url, _request(agent, cards, call, allowance))
+        response = ask(address, _request(agent, cards, call, allowance))
     except RunnerAway as away:
-        detail = f"{away}; look whether it runs and RUNNER_URL is right ({url})"
+        detail = f"{away}; look whether it runs and RUNNER_URL is right ({address})"
         return Preflight((*prices, Finding(check="runner", ok=False, detail=detail[:500])))
     return Preflight(
-        (*prices, Finding(check="runner", ok=True, detail=url), *response.findings), _cost(response, cards)
+        (*prices, Finding(check="runner", ok=True, detail=address[:500]), *response.findings), _cost(response, cards)
     )
 
 

@@ -21,14 +21,14 @@ class PriceRefused(ValueError):
 
 
 class Facts(Protocol):
-    """What a price map knows of a model: USD per million tokens as exact decimals."""
+    """What a price map knows of a model: USD per million tokens as exact decimals, None where it does not say."""
 
     @property
-    def prompt_usd(self) -> Decimal: ...
+    def prompt_usd(self) -> Decimal | None: ...
     @property
-    def completion_usd(self) -> Decimal: ...
+    def completion_usd(self) -> Decimal | None: ...
     @property
-    def cached_usd(self) -> Decimal: ...
+    def cached_usd(self) -> Decimal | None: ...
     @property
     def supports_schema(self) -> bool: ...
 
@@ -110,18 +110,19 @@ def check_quote(quote: Quote) -> None:
 
 
 def import_prices(
-    models: Sequence[str], facts_of: Callable[[str], Facts | None], source: str, now: datetime
+    models: Sequence[str], facts_of: Callable[[str], Facts], source: str, now: datetime
 ) -> list[Imported]:
     """Take the price of each model from a price map; a new row only where it differs from the one that is valid."""
     present = {row.model: row for row in _valid(models, now)}
     return [_import(model, facts_of(model), present.get(model), source, now) for model in models]
 
 
-def _import(model: str, facts: Facts | None, present: Price | None, source: str, now: datetime) -> Imported:
-    if facts is None:
+def _import(model: str, facts: Facts, present: Price | None, source: str, now: datetime) -> Imported:
+    if facts.prompt_usd is None or facts.completion_usd is None:
         return Imported(model, None, is_new=False)
+    cached_usd = facts.prompt_usd if facts.cached_usd is None else facts.cached_usd
     prompt, completion, cached = (
-        amount.quantize(NANO_USD) for amount in (facts.prompt_usd, facts.completion_usd, facts.cached_usd)
+        amount.quantize(NANO_USD) for amount in (facts.prompt_usd, facts.completion_usd, cached_usd)
     )
     quote = Quote(prompt, completion, cached, facts.supports_schema)
     if present and quote == _quote_of(present):

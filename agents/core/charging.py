@@ -36,7 +36,10 @@ def charges(
     """
     if not plan and held == NOTHING:
         return tuple(Charged(ChargedBy.NOTHING, NOTHING, None) for _ in records)
-    planned = {call.role: call for call in plan}
+    planned: dict[str, PricedCall] = {}
+    for call in plan:  # of a role that may be asked twice, the larger bound
+        known = planned.get(call.role)
+        planned[call.role] = call if known is None or known.bound.fits_in(call.bound) else known
     left, found = held, []
     for record in records:
         charged = _charge(record, planned.get(record.role), cards.get(record.requested_model), left)
@@ -58,7 +61,7 @@ def _charge(record: CallRecord, planned: PricedCall | None, card: ModelCard | No
     doubt = ""
     if used is None and record.usage is not None:
         doubt = f"{name}: the usage it reported cannot be ({_words(record.usage)}); charged the worst case"
-    elif amount != wanted:
+    elif used is not None and amount != wanted:
         doubt = f"{name}: it used more than was left of what had been set aside"
     return Charged(ChargedBy.WORST if used is None else ChargedBy.USAGE, amount, card, doubt)
 

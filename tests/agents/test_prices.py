@@ -24,10 +24,13 @@ pytestmark = pytest.mark.django_db
 class KnownFacts:
     """What litellm's map might say."""
 
-    prompt_usd: Decimal = Decimal("1.25")
-    completion_usd: Decimal = Decimal(10)
-    cached_usd: Decimal = Decimal("0.125")
+    prompt_usd: Decimal | None = Decimal("1.25")
+    completion_usd: Decimal | None = Decimal(10)
+    cached_usd: Decimal | None = Decimal("0.125")
     supports_schema: bool = True
+
+
+UNKNOWN = KnownFacts(None, None, None)
 
 
 def quote(prompt: str = "1", completion: str = "4", cached: str | None = None) -> Quote:
@@ -95,7 +98,11 @@ def test_a_price_is_history() -> None:
 
 def test_an_import_adds_a_row_only_where_the_price_differs() -> None:
     facts = {MODEL: KnownFacts(), "openai/other": KnownFacts(Decimal("2.5"))}
-    first = import_prices([MODEL, "openai/other", "openai/unknown"], facts.get, "map 1", NOW)
+
+    def facts_of(model: str) -> KnownFacts:
+        return facts.get(model, UNKNOWN)
+
+    first = import_prices([MODEL, "openai/other", "openai/unknown"], facts_of, "map 1", NOW)
     assert [(row.model, row.is_new) for row in first] == [
         (MODEL, True),
         ("openai/other", True),
@@ -103,7 +110,7 @@ def test_an_import_adds_a_row_only_where_the_price_differs() -> None:
     ]
     later = NOW + timedelta(days=1)
     facts["openai/other"] = KnownFacts(Decimal(3))
-    second = import_prices([MODEL, "openai/other"], facts.get, "map 2", later)
+    second = import_prices([MODEL, "openai/other"], facts_of, "map 2", later)
     assert [row.is_new for row in second] == [False, True]
     assert Price.objects.filter(model=MODEL).count() == 1
     assert cards_for(["openai/other"], later)["openai/other"].prompt_usd == 3
@@ -129,7 +136,7 @@ def price_map(monkeypatch: pytest.MonkeyPatch) -> dict[str, KnownFacts]:
     """A price map where litellm's would be."""
     known: dict[str, KnownFacts] = {}
     module = ModuleType("agents.llm")
-    module.facts_of = known.get  # type: ignore[attr-defined]
+    module.facts_of = lambda model: known.get(model, UNKNOWN)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "agents.llm", module)
     return known
 

@@ -81,6 +81,12 @@ def test_the_last_try_is_charged_no_more_than_is_left_and_says_so() -> None:
     )
 
 
+def test_a_role_that_may_be_asked_twice_is_bound_by_the_larger_of_the_two() -> None:
+    for plan in ((planned(prompt=100), planned(prompt=1_000)), (planned(prompt=1_000), planned(prompt=100))):
+        (found,) = charged(a_record(prompt=None), plan=plan)
+        assert found.amount == BOUND
+
+
 def test_a_foreign_agents_own_calls_cost_us_nothing() -> None:
     (found,) = charged(a_record(requested_model="anyone/anything"), held=NOTHING, plan=())
     assert (found.by, found.amount, found.card, found.doubt) == (ChargedBy.NOTHING, NOTHING, None, "")
