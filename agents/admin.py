@@ -1,74 +1,23 @@
 """Agents in the admin can be made, and corrected until they are asked. What they were shown and said can be read."""
 
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
-from django.contrib import admin
+from django.conf import settings
+from django.contrib import admin, messages
 from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 
-from agents.core.baselines import BASELINES, baseline_reply
-from agents.core.offline import OFFLINE_MODELS
-from agents.models import Agent, AgentKind, Attempt, Brief
+from agents import checkup
+from agents.admin_money import CallInline
+from agents.agent_forms import AgentForm
+from agents.budget import caps_of
+from agents.models import Agent, Attempt, Brief
 from market.admin_facts import FactAdmin, FactInline, json_text, number, state, verbatim
-from market.core.symbols import DEFAULT_SYMBOLS, QUOTE_ASSET
+from market.core.canonical import plain
 
-KNOWN_MODELS = {"baseline": BASELINES, "offline": OFFLINE_MODELS}
-KIND_OF_PROVIDER = {"baseline": AgentKind.BASELINE, "offline": AgentKind.SINGLE}
 UNTIL_ASKED = "Once asked, an agent stays what it is. One added under a slug that exists is its next version."
-# As much of a brief as baselines read: enough to find out whether their parameters can be worked with.
-TRIAL_BRIEF = {
-    "cycle": 1,
-    "rules": {"quote": QUOTE_ASSET},
-    "portfolio": {"holdings": {}},
-    "market": {
-        "symbols": {
-            symbol.name: {"change_7d": "0.01", "change_28d": "0.02", "volatility_28d": "0.5"}
-            for symbol in DEFAULT_SYMBOLS
-        }
-    },
-}
-
-
-class AgentForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
-    class Meta:
-        model = Agent
-        fields: ClassVar = ("slug", "name", "kind", "model", "parameters")
-
-    def clean_model(self) -> str:
-        model: str = self.cleaned_data["model"]
-        provider = model.partition("/")[0]
-        if provider not in KNOWN_MODELS:
-            there_are = ", ".join([*BASELINES, *OFFLINE_MODELS])
-            raise forms.ValidationError(f"No runner can ask {provider} yet. There are: {there_are}.")
-        if model not in KNOWN_MODELS[provider]:
-            raise forms.ValidationError(f"There is no {model}. There are: {', '.join(KNOWN_MODELS[provider])}.")
-        return model
-
-    def clean_parameters(self) -> dict[str, Any]:
-        parameters = self.cleaned_data["parameters"]
-        if not isinstance(parameters, dict):
-            raise forms.ValidationError('Write the parameters as an object, as in {"seed": 7}; {} for none.')
-        return parameters
-
-    def clean(self) -> dict[str, Any]:
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        model = cleaned.get("model")
-        if model is None:
-            return cleaned
-        kind = KIND_OF_PROVIDER[model.partition("/")[0]]
-        if cleaned.get("kind") not in (None, kind):
-            self.add_error("kind", f"{model} is a {kind.label}.")
-        if model in BASELINES and "parameters" in cleaned:
-            self._try(model, cleaned["parameters"])
-        return cleaned
-
-    def _try(self, model: str, parameters: dict[str, Any]) -> None:
-        try:
-            baseline_reply(model, parameters, TRIAL_BRIEF)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            problem = f"{model} cannot answer with these parameters ({type(error).__name__}: {error})."
-            self.add_error("parameters", problem)
+PREFLIGHTS_MAX = 20  # at a time: the page waits for them
 
 
 @admin.register(Agent)
@@ -80,7 +29,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for myp
     list_filter = ("kind",)
     search_fields = ("name", "slug", "model")
     ordering = ("slug", "-version")
-    actions = None
+    actions = ("preflight", "preflight_with_call")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         briefs = Brief.objects.filter(agent=OuterRef("pk"))
@@ -109,6 +58,27 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for myp
             newest = Agent.objects.filter(slug=obj.slug).aggregate(newest=Max("version"))["newest"]
             obj.version = (newest or 0) + 1
         super().save_model(request, obj, form, change)
+
+    @admin.action(description="Preflight", permissions=["change"])
+    def preflight(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
+        self._preflight(request, queryset, call=False)
+
+    @admin.action(description="Preflight with one cheap call (costs a little)", permissions=["change"])
+    def preflight_with_call(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
+        self._preflight(request, queryset, call=True)
+
+    def _preflight(self, request: HttpRequest, queryset: QuerySet[Agent], *, call: bool) -> None:
+        now, caps = timezone.now(), caps_of(settings)
+        for agent in queryset.order_by("slug", "version")[:PREFLIGHTS_MAX]:
+            found = checkup.preflight_of(agent, settings.RUNNER_URL, checkup.ask_runner, caps, now, call=call)
+            for finding in found.findings:
+                level = messages.SUCCESS if finding.ok else messages.ERROR
+                said = f"{agent}: {finding.check} {'ok' if finding.ok else 'NOT ok'}"
+                self.message_user(request, f"{said}: {finding.detail}" if finding.detail else said, level)
+            if found.usd:
+                self.message_user(request, f"{agent}: the test calls cost {plain(found.usd)} USD.", messages.INFO)
+        if queryset.count() > PREFLIGHTS_MAX:
+            self.message_user(request, f"Only the first {PREFLIGHTS_MAX} were looked at.", messages.WARNING)
 
     def has_change_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or not obj.briefs.exists())
@@ -168,6 +138,7 @@ class AttemptAdmin(FactAdmin):
                     "number",
                     state("outcome"),
                     "reason",
+                    "truncated",
                     "started_at",
                     "lease_until",
                     "ended_at",
@@ -177,10 +148,12 @@ class AttemptAdmin(FactAdmin):
         ),
         ("Reply, verbatim", {"classes": ("collapse",), "fields": (verbatim("reply"),)}),
         ("What it was told", {"classes": ("collapse",), "fields": (json_text("objections"),)}),
+        ("Deliberation of a firm", {"classes": ("collapse",), "fields": (json_text("deliberation"),)}),
     )
+    inlines = (CallInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
-        return super().get_queryset(request).defer("reply", "brief__content")
+        return super().get_queryset(request).defer("reply", "deliberation", "brief__content")
 
     @admin.display(ordering="brief__agent__slug")
     def agent(self, attempt: Attempt) -> str:

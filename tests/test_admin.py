@@ -203,11 +203,15 @@ def test_an_agent_added_under_a_known_slug_is_the_next_version(operator: Client)
 @pytest.mark.parametrize(
     ("changes", "field", "problem"),
     [
-        ({"model": "openai/gpt-5"}, "model", "No runner can ask openai yet. There are: baseline/all-cash"),
-        ({"model": "steady"}, "model", "No runner can ask steady yet."),
+        ({"model": "steady"}, "model", "Write provider/model"),
         ({"model": "offline/genius"}, "model", "There is no offline/genius. There are: offline/steady"),
-        ({"model": "baseline/momentum"}, "kind", "baseline/momentum is a house baseline."),
-        ({"kind": "firm"}, "kind", "offline/steady is a single model."),
+        ({"model": "baseline/momentum"}, "kind", "baseline/momentum can be a house baseline."),
+        ({"kind": "baseline"}, "kind", "offline/steady can be a single model or a firm of six."),
+        ({"model": "example/mine", "kind": "firm"}, "kind", "example/mine can be a single model."),
+        ({"parameters": '{"sed": 1}'}, "parameters", "sed: there is no such parameter. There are: seed, temperature"),
+        ({"parameters": '{"temperature": 3}'}, "parameters", "temperature: Input should be less than or equal to 2."),
+        ({"parameters": '{"api_base": "localhost"}'}, "parameters", "api_base must begin with https:// or http://."),
+        ({"parameters": '{"analyst_model": "openai/gpt-5-mini"}'}, "parameters", "only a firm has analysts."),
         ({"parameters": "[1]"}, "parameters", "Write the parameters as an object"),
         ({"parameters": "{"}, "parameters", "Enter a valid JSON."),
         (
@@ -228,6 +232,21 @@ def test_an_agent_that_could_not_be_asked_is_refused(
     answer = operator.post(page(Agent, "add"), {**GOOD_AGENT, **changes})
     assert problem in str(answer.context["adminform"].form.errors[field])
     assert not Agent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"model": "openai/gpt-5", "parameters": '{"effort": "low", "max_output_tokens": 8000}'},
+        {"model": "ollama/llama3.3", "parameters": '{"api_base": "http://127.0.0.1:11434"}'},
+        {"model": "openai/gpt-5", "kind": "firm", "parameters": '{"analyst_model": "openai/gpt-5-mini"}'},
+        {"model": "offline/steady", "kind": "firm"},
+        {"model": "example/mine", "parameters": '{"anything": "goes"}'},
+    ],
+)
+def test_an_agent_of_any_provider_is_taken(operator: Client, given: dict[str, str]) -> None:
+    operator.post(page(Agent, "add"), {**GOOD_AGENT, **given})
+    assert Agent.objects.get().model == given["model"]
 
 
 def test_an_agent_can_be_corrected_until_it_is_asked(operator: Client) -> None:

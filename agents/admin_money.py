@@ -1,0 +1,177 @@
+"""Money in the admin: prices are added and never changed, budgets and calls are looked at."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import F, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from agents.models import Budget, Call, Price, Reservation
+from agents.prices import PriceRefused, Quote, check_quote
+from market.admin_facts import NOTHING, FactAdmin, FactInline, json_text, number, related, state, verbatim
+from market.core.canonical import plain
+
+
+class PriceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
+    class Meta:
+        model = Price
+        fields: ClassVar = (
+            *("model", "valid_from", "prompt_usd", "completion_usd", "cached_usd"),
+            *("supports_schema", "source"),
+        )
+        help_texts: ClassVar = {
+            "valid_from": "UTC. From then on it counts; calls made before keep the price they were charged by.",
+            "prompt_usd": "USD per million tokens",
+            "completion_usd": "USD per million tokens; reasoning is charged by it too",
+            "cached_usd": "USD per million prompt tokens that are read from a cache; the prompt's price if unsure",
+        }
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        if not {"prompt_usd", "completion_usd", "cached_usd"} <= cleaned.keys():
+            return cleaned  # what is wrong with them stands beside them
+        try:
+            check_quote(Quote(cleaned["prompt_usd"], cleaned["completion_usd"], cleaned["cached_usd"]))
+        except PriceRefused as refused:
+            raise forms.ValidationError(str(refused)) from None
+        return cleaned
+
+
+@admin.register(Price)
+class PriceAdmin(FactAdmin):
+    """A new price is a new row: what a call was charged by stays readable for ever."""
+
+    form = PriceForm
+    list_display = (
+        *("model", "valid_from", number("prompt_usd"), number("completion_usd"), number("cached_usd")),
+        *("supports_schema", "source"),
+    )
+    list_filter = ("supports_schema", "valid_from")
+    search_fields = ("model", "source")
+    date_hierarchy = "valid_from"
+    ordering = ("model", "-valid_from")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Price | None = None) -> Any:
+        told = "" if obj else "A new price is a new row; rows are neither changed nor deleted."
+        return ((None, {"description": told, "fields": PriceForm.Meta.fields}),)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        given = {"valid_from": timezone.now(), "source": f"operator {request.user.get_username()}"}
+        return {**given, **super().get_changeform_initial_data(request)}
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+
+@admin.register(Budget)
+class BudgetAdmin(FactAdmin):
+    list_display = ("scope", "tokens", "usd", number("usd_reserved"))
+    search_fields = ("scope",)
+    ordering = ("-id",)
+    fieldsets = (
+        (
+            None,
+            {
+                "description": "Caps come from the settings (DAILY_TOKEN_BUDGET, USD_PER_…_MAX) with every attempt "
+                "that is made; they never fall below what is used.",
+                "fields": (
+                    *("scope", number("tokens_cap"), number("tokens_spent"), number("tokens_reserved")),
+                    *(number("usd_cap"), number("usd_spent"), number("usd_reserved")),
+                ),
+            },
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Budget]:
+        used = {
+            "tokens_used": F("tokens_reserved") + F("tokens_spent"),
+            "usd_used": F("usd_reserved") + F("usd_spent"),
+        }
+        budgets: QuerySet[Budget] = super().get_queryset(request).annotate(**used)
+        return budgets
+
+    @admin.display(description="tokens used of cap", ordering="tokens_used")
+    def tokens(self, row: Budget) -> str:
+        cap = NOTHING if row.tokens_cap is None else f"{row.tokens_cap:,}"
+        return f"{row.tokens_reserved + row.tokens_spent:,} / {cap}"
+
+    @admin.display(description="USD used of cap", ordering="usd_used")
+    def usd(self, row: Budget) -> str:
+        cap = NOTHING if row.usd_cap is None else plain(row.usd_cap)
+        return f"{plain(row.usd_reserved + row.usd_spent)} / {cap}"
+
+
+@admin.register(Reservation)
+class ReservationAdmin(FactAdmin):
+    list_display = (
+        *("made_at", "attempt", "tokens", number("usd")),
+        *("settled_at", "tokens_charged", number("usd_charged")),
+    )
+    list_filter = (("settled_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("attempt",)
+    search_fields = ("attempt__brief__agent__slug",)
+    date_hierarchy = "made_at"
+    ordering = ("-made_at", "-id")
+    fieldsets = (
+        (None, {"fields": ("attempt", "made_at", "tokens", number("usd"), json_text("scopes"))}),
+        ("Settled", {"fields": ("settled_at", "tokens_charged", number("usd_charged"))}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Reservation]:
+        return super().get_queryset(request).defer("attempt__reply", "attempt__deliberation", "attempt__objections")
+
+
+TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens")
+
+
+class CallInline(FactInline):
+    model = Call
+    fields = (
+        *("position", "role", "number", "requested_model", "prompt_tokens", "completion_tokens"),
+        *(number("usd"), "latency_ms", state("error_class")),
+    )
+    ordering = ("position",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
+        return super().get_queryset(request).defer("messages", "reply", "usage_raw")
+
+
+@admin.register(Call)
+class CallAdmin(FactAdmin):
+    list_display = (
+        *("started_at", related("attempt__brief__agent", "agent"), "role", "number", "requested_model"),
+        *("prompt_tokens", "completion_tokens", number("usd"), "charge", "latency_ms", state("error_class")),
+    )
+    list_filter = ("role", "requested_model", "error_class", "charge")
+    list_select_related = ("attempt__brief__agent",)
+    search_fields = (
+        *("requested_model", "returned_model", "provider_request_id", "request_sha256", "reply_sha256"),
+        "attempt__brief__agent__slug",
+    )
+    date_hierarchy = "started_at"
+    ordering = ("-started_at", "-id")
+    fieldsets = (
+        (None, {"fields": ("attempt", "position", "role", "number", "requested_model", "returned_model")}),
+        ("Cost", {"fields": (*TOKENS, "charge", "tokens_charged", number("usd"), "price")}),
+        (
+            "Course",
+            {
+                "fields": (
+                    *("started_at", "latency_ms", "finish_reason", state("error_class"), "error_detail", "status"),
+                    *("provider_request_id", "request_sha256", "reply_sha256"),
+                )
+            },
+        ),
+        ("Messages", {"classes": ("collapse",), "fields": (json_text("messages"),)}),
+        ("Reply, verbatim", {"classes": ("collapse",), "fields": (verbatim("reply"),)}),
+        (
+            "Parameters and usage as reported",
+            {"classes": ("collapse",), "fields": (json_text("parameters"), json_text("usage_raw"))},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
+        large = ("messages", "reply", "usage_raw", "parameters", "attempt__reply", "attempt__deliberation")
+        return super().get_queryset(request).defer(*large, "attempt__brief__content")
