@@ -67,22 +67,32 @@ def _usd(settings: Any, name: str) -> Decimal:
 
 def reserve(attempt: Attempt, scopes: Sequence[Scope], worst: Worst, now: datetime) -> Reservation | OverBudget:
     """Set the worst case of an attempt aside in every scope, or in none of them and say which it does not fit."""
+    over = hold(scopes, worst)
+    if over:
+        return over
+    row = reservation_of(attempt, scopes, worst, now)
+    row.save(force_insert=True)
+    return row
+
+
+def hold(scopes: Sequence[Scope], worst: Worst) -> OverBudget | None:
+    """Set the worst case aside; the caller writes its `reservation_of` in the same transaction."""
     _in_transaction()
     ordered = sorted(scopes, key=lambda scope: scope.key)
     try:
         with transaction.atomic():
             for scope in ordered:
                 _set_aside(scope, worst)
-            return Reservation.objects.create(
-                attempt=attempt,
-                scopes=[scope.key for scope in ordered],
-                tokens=worst.tokens,
-                usd=worst.usd,
-                made_at=now,
-            )
     except _DoesNotFit as refusal:
         _show_cap(next(scope for scope in ordered if scope.key == refusal.over.scope))
         return refusal.over
+    return None
+
+
+def reservation_of(attempt: Attempt, scopes: Sequence[Scope], worst: Worst, now: datetime) -> Reservation:
+    """What is held for an attempt, as an unsaved row."""
+    keys = sorted(scope.key for scope in scopes)
+    return Reservation(attempt=attempt, scopes=keys, tokens=worst.tokens, usd=worst.usd, made_at=now)
 
 
 def _set_aside(scope: Scope, worst: Worst) -> None:
@@ -135,13 +145,13 @@ def _show_cap(scope: Scope) -> None:
 
 def settle(reservation: Reservation, charged: Worst, now: datetime) -> Settlement:
     """Charge what was used and free the rest. Raises `AlreadySettled`."""
-    return _settle([(reservation, charged)], now)[0]
+    return settle_all([(reservation, charged)], now)[0]
 
 
 def charge_unknown(reservations: Iterable[Reservation], now: datetime) -> list[Settlement]:
     """Nobody knows what these attempts used: charge all that was set aside. Raises `AlreadySettled`."""
     whole = [(row, Worst(tokens=row.tokens, usd=row.usd)) for row in reservations]
-    return _settle(whole, now)
+    return settle_all(whole, now)
 
 
 def open_reservations(attempts: Iterable[Attempt]) -> QuerySet[Reservation]:
@@ -155,7 +165,8 @@ def held_for(attempt: Attempt) -> Worst:
     return Worst(tokens=row.tokens, usd=row.usd) if row else NOTHING
 
 
-def _settle(charges: Sequence[tuple[Reservation, Worst]], now: datetime) -> list[Settlement]:
+def settle_all(charges: Iterable[tuple[Reservation, Worst]], now: datetime) -> list[Settlement]:
+    """Charge what was used by each and free the rest, in the order of the reservations. Raises `AlreadySettled`."""
     _in_transaction()
     settlements, moves = [], defaultdict[str, list[tuple[Worst, Worst]]](list)
     for reservation, asked in sorted(charges, key=lambda charge: charge[0].pk):

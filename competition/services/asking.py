@@ -21,6 +21,7 @@ from competition.core.states import CycleState, TurnState, check_transition
 from competition.models import Cycle, Turn
 from competition.services.cycles import books_by_portfolio, locked, move
 from competition.services.leasing import Lease, Round, Unanswered, answers_of, attempts_by_brief, replay, round_of
+from competition.services.spending import charge_lost, settle_attempts
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, VerdictKind, decision_content
 from portfolio.queries import books_of
@@ -76,12 +77,13 @@ def _store(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
         .order_by("id")
     }
     in_time = now < asked.cycle.deadline_at
-    for lease, answer in arrivals:
-        attempt, turn = attempts.get(lease.attempt_id), turns[lease.turn_id]
-        if attempt is not None:
-            is_current = turn.state == TurnState.ASKING and turn.token == attempt.run_token
-            _end_attempt(attempt, answer, is_current and in_time, now)
-    fields = ["ended_at", "outcome", "reply", "truncated", "deliberation", "reason"]
+    ended = [(attempts[lease.attempt_id], lease, answer) for lease, answer in arrivals if lease.attempt_id in attempts]
+    settle_attempts([(attempt, lease.question, answer) for attempt, lease, answer in ended], now)
+    for attempt, lease, answer in ended:
+        turn = turns[lease.turn_id]
+        is_current = turn.state == TurnState.ASKING and turn.token == attempt.run_token
+        _end_attempt(attempt, answer, is_current and in_time, now)
+    fields = ["ended_at", "outcome", "reply", "truncated", "deliberation", "reason", "cost_usd"]
     Attempt.objects.bulk_update(attempts.values(), fields)
     return []
 
@@ -150,7 +152,7 @@ def _decide(turn: Turn, verdict: Verdict, now: datetime) -> None:
 def end_asking(cycle_id: int, now: datetime, trade_as_of: Callable[[Rules, Cycle, datetime], datetime]) -> bool:
     """At the deadline: whoever has no verdict gets the one their silence deserves, and trading begins."""
     cycle = locked(cycle_id, CycleState.ASKING)
-    asked = round_of(cycle_id)
+    asked = round_of(cycle_id, now)
     if cycle is None or asked is None or now < cycle.deadline_at:
         return False
     books = books_by_portfolio(asked.setting.entries())
@@ -160,11 +162,16 @@ def end_asking(cycle_id: int, now: datetime, trade_as_of: Callable[[Rules, Cycle
         .select_related("brief", "entry")
         .prefetch_related("brief__attempts")
     )
+    charge_lost(_given_up(cycle), now)
     for turn in undecided.order_by("id"):
         _decide_at_last(asked, turn, books[turn.entry.portfolio_id], now)
     cycle.trade_as_of = trade_as_of(asked.setting.rules, cycle, now)
     move(cycle, CycleState.TRADING)
     return True
+
+
+def _given_up(cycle: Cycle) -> list[Attempt]:
+    return list(Attempt.objects.filter(brief__turn__cycle=cycle, outcome=AttemptOutcome.PENDING))
 
 
 def _decide_at_last(asked: Round, turn: Turn, book: Book, now: datetime) -> None:
@@ -173,7 +180,7 @@ def _decide_at_last(asked: Round, turn: Turn, book: Book, now: datetime) -> None
     brief = Brief(turn.brief.content, turn.brief.sha256)
     try:
         with transaction.atomic():
-            _decide(turn, replay(asked, brief, book, answers_of(attempts), NoAnswer(_why_silent(attempts))), now)
+            _decide(turn, _last_verdict(asked, turn, brief, book, attempts), now)
             turn.save(update_fields=_VERDICT_FIELDS)
     except (OperationalError, InterfaceError):
         raise
@@ -183,6 +190,14 @@ def _decide_at_last(asked: Round, turn: Turn, book: Book, now: datetime) -> None
         reason = f"the reply could not be judged: {type(error).__name__}"
         _decide(turn, Verdict(VerdictKind.REJECTED, reason=reason), now)
         turn.save(update_fields=_VERDICT_FIELDS)
+
+
+def _last_verdict(asked: Round, turn: Turn, brief: Brief, book: Book, attempts: Sequence[Attempt]) -> Verdict:
+    """By the replies there were; whoever gave none because asking was not paid for is over budget, not silent."""
+    answers = answers_of(attempts)
+    if turn.over_budget and not answers:
+        return Verdict(VerdictKind.OVER_BUDGET, reason=turn.over_budget)
+    return replay(asked, brief, book, answers, NoAnswer(_why_silent(attempts)))
 
 
 def _why_silent(attempts: Sequence[Attempt]) -> str:

@@ -54,7 +54,7 @@ async def _round(
     async def in_database(work: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(database, partial(work, *args))
 
-    asked: Round | None = await in_database(round_of, cycle_id)
+    asked: Round | None = await in_database(round_of, cycle_id, clock())
     if asked is None:
         return 0
     async with open_runner() as ask, asyncio.TaskGroup() as group:

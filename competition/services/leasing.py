@@ -4,19 +4,22 @@ import logging
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.utils import InterfaceError, OperationalError
 
+from agents.budget import hold, reservation_of
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.brief import Brief
-from agents.models import Attempt, AttemptOutcome
+from agents.core.budgeting import Refused
+from agents.models import Attempt, AttemptOutcome, Reservation
 from competition.core.engine import decide_turn
 from competition.core.states import CycleState, TurnState
 from competition.models import Cycle, Turn
 from competition.services.cycles import Setting, setting_of
+from competition.services.spending import Allowed, Terms, allowed, charge_lost, terms_for
 from market.core.snapshot import Snapshot, snapshot_of
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, Violation
@@ -51,15 +54,17 @@ class Round:
     setting: Setting
     cycle: Cycle
     snapshot: Snapshot
+    terms: Terms
 
 
-def round_of(cycle_id: int) -> Round | None:
+def round_of(cycle_id: int, now: datetime) -> Round | None:
     """Everything to ask a cycle's questions with, or None when it is not asking."""
     cycle = Cycle.objects.select_related("season", "snapshot").get(id=cycle_id)
     if cycle.state != CycleState.ASKING or cycle.snapshot is None:
         return None
-    stored = cycle.snapshot
-    return Round(setting_of(cycle.season), cycle, snapshot_of(stored.content, stored.as_of, stored.sha256))
+    stored, setting = cycle.snapshot, setting_of(cycle.season)
+    terms = terms_for((entry.agent for entry in setting.entries()), now)
+    return Round(setting, cycle, snapshot_of(stored.content, stored.as_of, stored.sha256), terms)
 
 
 def replay(asked: Round, brief: Brief, book: Book, answers: Sequence[Answer], last: NoAnswer | None = None) -> Verdict:
@@ -106,7 +111,10 @@ def lease_turns(asked: Round, ids: Sequence[int], now: datetime, new_token: Call
     One turn that makes trouble must not keep the others from being asked, so then each is taken alone.
     """
     try:
-        return _lease(asked, ids, now, new_token) if ids else []
+        if not ids:
+            return []
+        _charge_given_up(ids, now)
+        return _lease(asked, ids, now, new_token)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
@@ -117,49 +125,93 @@ def lease_turns(asked: Round, ids: Sequence[int], now: datetime, new_token: Call
 
 
 @transaction.atomic
+def _charge_given_up(ids: Sequence[int], now: datetime) -> None:
+    """Settle the attempts on these turns whose lease ran out without a word: nobody knows what they used."""
+    pending = Attempt.objects.filter(brief__turn__in=ids, outcome=AttemptOutcome.PENDING, lease_until__lte=now)
+    charge_lost(list(pending), now)
+
+
+@transaction.atomic
 def _lease(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
     free = Turn.objects.select_for_update(of=("self",), skip_locked=True).select_related("brief", "entry__agent")
     turns = list(free.filter(id__in=ids, state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id"))
     before = attempts_by_brief(turn.brief_id for turn in turns)
-    offers = [offer for turn in turns if (offer := _offer(asked, turn, before[turn.brief_id], now, new_token))]
-    Attempt.objects.bulk_create(attempt for _, attempt, _ in offers)
-    Turn.objects.bulk_update([turn for turn, _, _ in offers], ["token", "lease_until"])
-    return [Lease(turn.id, attempt.id, question) for turn, attempt, question in offers]
+    wanted = [offer for turn in turns if (offer := _offer(asked, turn, before[turn.brief_id], now))]
+    # Every round holds its budgets in the same order, so that no two can wait for each other.
+    wanted.sort(key=lambda offer: offer.question.agent)
+    offers = [offer for offer in wanted if offer.is_affordable()]
+    for offer in offers:
+        offer.take(now, new_token())
+    Attempt.objects.bulk_create(offer.attempt for offer in offers)
+    Reservation.objects.bulk_create(
+        reservation_of(offer.attempt, offer.allowed.scopes, offer.allowed.worst, now)
+        for offer in offers
+        if offer.allowed.scopes
+    )
+    Turn.objects.bulk_update(turns, ["token", "lease_until", "over_budget"])
+    return [Lease(offer.turn.id, offer.attempt.id, offer.question) for offer in offers]
 
 
-def _offer(
-    asked: Round, turn: Turn, before: Sequence[Attempt], now: datetime, new_token: Callable[[], uuid.UUID]
-) -> tuple[Turn, Attempt, Question] | None:
-    """The next attempt of a locked turn as it would be written and asked; None when there is none left."""
+@dataclass(slots=True)
+class _Offer:
+    """The next attempt of a locked turn, and what it may use, before it is written."""
+
+    turn: Turn
+    attempt: Attempt
+    question: Question
+    allowed: Allowed
+
+    def is_affordable(self) -> bool:
+        """Hold the worst case in every account; when it does not fit, the turn says why."""
+        over = hold(self.allowed.scopes, self.allowed.worst) if self.allowed.scopes else None
+        self.turn.over_budget = over.sentence[:300] if over else ""
+        return over is None
+
+    def take(self, now: datetime, token: uuid.UUID) -> None:
+        """Give the attempt and the turn the lease's token."""
+        self.turn.token = self.attempt.run_token = token
+        self.turn.lease_until = self.attempt.lease_until
+        self.question = replace(self.question, run_token=str(token))
+
+
+def _offer(asked: Round, turn: Turn, before: Sequence[Attempt], now: datetime) -> _Offer | None:
+    """What would be asked of a locked turn next; None when nothing is left to ask, or it may not be paid for."""
     rules = asked.setting.rules
     if now >= asked.cycle.deadline_at or len(before) >= rules.attempts_max + rules.repairs_max:
         return None
     brief = Brief(turn.brief.content, turn.brief.sha256)
-    objections = _objections(asked, turn, brief, answers_of(before))
+    said = answers_of(before)
+    objections = _objections(asked, turn, brief, said)
     if objections is None:
         return None
-    turn.token = new_token()
-    turn.lease_until = min(now + timedelta(seconds=rules.attempt_s), asked.cycle.deadline_at)
+    last_reply = said[-1].text if objections else ""
+    may = allowed(asked.terms, asked.cycle, turn, brief, objections, last_reply, now)
+    if isinstance(may, Refused):
+        turn.over_budget = may.reason[:300]
+        return None
+    lease_until = min(now + timedelta(seconds=rules.attempt_s), asked.cycle.deadline_at)
     attempt = Attempt(
         brief=turn.brief,
         number=len(before) + 1,
-        run_token=turn.token,
         objections=[asdict(objection) for objection in objections],
         started_at=now,
-        lease_until=turn.lease_until,
+        lease_until=lease_until,
     )
     agent = turn.entry.agent
     question = Question(
-        str(turn.token),
-        agent.model,
-        agent.parameters,
-        brief,
-        objections,
-        (turn.lease_until - now).total_seconds(),
+        run_token="",
+        model=agent.model,
+        parameters=agent.parameters,
+        brief=brief,
+        objections=objections,
+        seconds=(lease_until - now).total_seconds(),
         agent=agent.slug,
         kind=agent.kind,
+        last_reply=last_reply,
+        cards=may.cards,
+        allowance=may.worst,
     )
-    return turn, attempt, question
+    return _Offer(turn, attempt, question, may)
 
 
 def _objections(asked: Round, turn: Turn, brief: Brief, answers: Sequence[Answer]) -> tuple[Violation, ...] | None:

@@ -176,7 +176,7 @@ def leased(stage: Stage, entry: str, at: timedelta) -> leasing.Lease:
 
 
 def question_round(stage: Stage) -> leasing.Round:
-    asked = leasing.round_of(stage.cycle(1).id)
+    asked = leasing.round_of(stage.cycle(1).id, stage.now)
     assert asked is not None
     return asked
 
