@@ -1,0 +1,334 @@
+"""One call to one model, made by litellm itself over real HTTP to a provider that behaves and misbehaves."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from agents.core.addresses import AllowedAddresses
+from agents.core.calls import ErrorClass, Message, ModelCall, Usage
+from agents.core.provider_json import USAGE_RAW_BYTES_MAX
+from agents.core.said import CallFailed, Said
+from agents.llm import PRICE_MAP_VERSION, complete, facts_of
+from agents.llm_environment import prepare
+from agents.llm_errors import retry_after_s
+from tests.agents.provider import REQUEST_ID, RETURNED_MODEL, USAGE, VALID_TEXT, Provider, running_provider
+
+# litellm's own, when it first meets a provider; the process that makes calls ignores it, pytest would make it an error.
+pytestmark = pytest.mark.filterwarnings("ignore:Items? '.*ReadOnly:UserWarning")
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"action": {"type": "string"}},
+    "required": ["action"],
+    "additionalProperties": False,
+}
+COUNTED = Usage(prompt=10, completion=8, reasoning=3, cached=4)
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with running_provider() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI", "ANTHROPIC", "GEMINI", "OPENROUTER"):
+        monkeypatch.setenv(f"{name}_API_KEY", "planted-key-of-no-known-shape")
+
+
+def call_of(model: str, api_base: str | None, **more: Any) -> ModelCall:
+    messages = (Message(role="system", content="You decide."), Message(role="user", content="What do you do?"))
+    return ModelCall(
+        role="single", model=model, messages=messages, api_base=api_base, **{"max_output_tokens": 64, **more}
+    )
+
+
+def addresses_of(provider: Provider) -> AllowedAddresses:
+    return AllowedAddresses.of([provider.url], ["127.0.0.1"])
+
+
+def asked(provider: Provider, model: str, timeout_s: float = 20, supports_schema: bool = True, **more: Any) -> Said:
+    call = call_of(model, more.pop("api_base", provider.api_base), **more)
+    return asyncio.run(
+        complete(call, timeout_s=timeout_s, supports_schema=supports_schema, addresses=addresses_of(provider))
+    )
+
+
+def failure(provider: Provider, model: str, **more: Any) -> CallFailed:
+    with pytest.raises(CallFailed) as caught:
+        asked(provider, model, **more)
+    return caught.value
+
+
+def test_a_model_says_something_and_how_much_it_used(provider: Provider) -> None:
+    expected = Said(VALID_TEXT, RETURNED_MODEL, "stop", COUNTED, USAGE, REQUEST_ID)
+    assert replace(asked(provider, "openai/valid"), parameters={}) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "text", "finish_reason"),
+    [
+        ("fenced", f"Here it is:\n```json\n{VALID_TEXT}\n```", "stop"),
+        ("thinking", f"<think>Let me see.</think>{VALID_TEXT}", "stop"),
+        ("refusal", "I can't help with that.", "stop"),
+        ("filtered", "", "content_filter"),
+        ("empty", "", "stop"),
+        ("truncated", VALID_TEXT[:20], "length"),
+        ("nan", '{"action": "rebalance", "allocations": {"BTCUSDT": NaN}}', "stop"),
+    ],
+)
+def test_what_was_said_is_given_back_verbatim_whatever_it_is(
+    provider: Provider, model: str, text: str, finish_reason: str
+) -> None:
+    said = asked(provider, f"openai/{model}")
+    assert (said.text, said.finish_reason, said.usage) == (text, finish_reason, COUNTED)
+
+
+def test_the_model_that_answered_is_told_even_if_another_was_asked(provider: Provider) -> None:
+    assert asked(provider, "openai/other_model").returned_model == "somebody-else"
+
+
+@pytest.mark.parametrize(
+    ("model", "reported"),
+    [
+        ("missing", {}),
+        ("negative", {**USAGE, "completion_tokens": -5}),
+        ("absurd", {**USAGE, "prompt_tokens": 2_000_000_000}),
+        ("reasoning_absurd", {**USAGE, "completion_tokens_details": {"reasoning_tokens": 9_000}}),
+        ("nan", {**USAGE, "prompt_tokens": "NaN"}),
+        ("text", {**USAGE, "prompt_tokens": "many"}),
+        ("list", {"usage": [1, 2]}),
+    ],
+)
+def test_usage_that_cannot_be_true_is_none_and_what_was_reported_is_kept(
+    provider: Provider, model: str, reported: dict[str, Any]
+) -> None:
+    said = asked(provider, f"openai/usage_{model}")
+    assert (said.text, said.usage, said.usage_raw) == (VALID_TEXT, None, reported)
+
+
+def test_a_report_of_usage_without_end_is_not_kept(provider: Provider) -> None:
+    assert asked(provider, "openai/usage_huge").usage_raw == {"left_out": f"more than {USAGE_RAW_BYTES_MAX} bytes"}
+
+
+@pytest.mark.parametrize(
+    ("model", "error_class", "status"),
+    [
+        ("bad_request", ErrorClass.BAD_REQUEST, 400),
+        ("unprocessable", ErrorClass.BAD_REQUEST, 422),
+        ("context", ErrorClass.CONTEXT_TOO_LONG, 400),
+        ("policy", ErrorClass.CONTENT_REFUSED, 400),
+        ("key_refused", ErrorClass.KEY_REFUSED, 401),
+        ("no_credit", ErrorClass.KEY_REFUSED, 402),
+        ("model_unknown", ErrorClass.MODEL_UNKNOWN, 404),
+        ("rate_limited", ErrorClass.RATE_LIMITED, 429),
+        ("server_error", ErrorClass.SERVER_ERROR, 500),
+        ("overloaded", ErrorClass.SERVER_ERROR, 529),
+        ("error_under_200", ErrorClass.RATE_LIMITED, 200),
+        ("redirect", ErrorClass.BAD_REQUEST, 307),
+        ("reset", ErrorClass.CONNECTION, 200),
+        ("ten_mb", ErrorClass.TOO_LARGE, 200),
+        ("ten_mb_chunked", ErrorClass.TOO_LARGE, 200),
+        ("bomb", ErrorClass.MALFORMED, 200),
+        ("html", ErrorClass.MALFORMED, 200),
+        ("deep", ErrorClass.MALFORMED, 200),
+        ("binary", ErrorClass.MALFORMED, 200),
+        ("json_text", ErrorClass.MALFORMED, 200),
+        ("no_choices", ErrorClass.MALFORMED, 200),
+        ("no_content", ErrorClass.MALFORMED, 204),
+        ("no_http", ErrorClass.MALFORMED, None),
+    ],
+)
+def test_every_failure_has_its_class_and_costs_exactly_one_request(
+    provider: Provider, model: str, error_class: ErrorClass, status: int | None
+) -> None:
+    before = len(provider.requests)
+    failed = failure(provider, f"openai/{model}")
+    assert (failed.error_class, failed.status, len(provider.requests) - before) == (error_class, status, 1)
+    assert failed.__context__ is None
+    assert failed.args == (error_class.value,)
+
+
+@pytest.mark.parametrize("model", ["hang", "drip"])
+def test_a_provider_without_end_is_left_when_the_time_is_up(provider: Provider, model: str) -> None:
+    assert failure(provider, f"openai/{model}", timeout_s=0.3).error_class == ErrorClass.TIMEOUT
+
+
+def test_nobody_there_is_a_connection_failure() -> None:
+    with running_provider() as gone:
+        pass
+    assert failure(gone, "openai/valid").error_class == ErrorClass.CONNECTION
+
+
+@pytest.mark.parametrize("model", ["anthropic/reset", "openrouter/reset", "ollama/reset"])
+def test_litellms_own_second_try_after_a_broken_connection_is_not_let_out(provider: Provider, model: str) -> None:
+    before = len(provider.requests)
+    assert failure(provider, model).error_class == ErrorClass.CONNECTION
+    assert len(provider.requests) - before == 1
+
+
+def test_how_long_to_wait_is_read_from_the_header(provider: Provider) -> None:
+    assert failure(provider, "openai/rate_limited").retry_after_s == 7
+    assert (failure(provider, "openai/rate_limited_until").retry_after_s or 0) > 1_000_000
+    assert failure(provider, "openai/server_error").retry_after_s is None
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("0", 0.0),
+        ("1.5", 1.5),
+        ("Wed, 21 Oct 2026 07:28:30 GMT", 30.0),
+        ("Wed, 21 Oct 2026 07:00:00 GMT", 0.0),
+        ("-5", None),
+        ("nan", None),
+        ("1e9", None),
+        ("soon", None),
+        ("9" * 400, None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_time_to_wait_is_seconds_or_a_date_and_anything_else_is_none(
+    header: str | None, seconds: float | None
+) -> None:
+    assert retry_after_s(header, datetime(2026, 10, 21, 7, 28, tzinfo=UTC)) == seconds
+
+
+def test_only_what_is_set_is_sent_and_told_to_be_in_effect(provider: Provider) -> None:
+    bare = asked(provider, "openai/valid")
+    assert provider.requests[-1].body.keys() == {"model", "messages", "max_tokens"}
+    assert bare.parameters == {"strategy": "text", "max_output_tokens": 64}
+    full = asked(provider, "openai/gpt-5-mini", seed=7, effort="low", reply_schema=SCHEMA)
+    sent = provider.requests[-1].body
+    assert (sent["seed"], sent["reasoning_effort"], sent["max_completion_tokens"]) == (7, "low", 64)
+    assert sent["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert full.parameters == {"strategy": "json_schema", "seed": 7, "effort": "low", "max_output_tokens": 64}
+
+
+def test_a_parameter_the_model_does_not_take_is_told_to_be_dropped(provider: Provider) -> None:
+    said = asked(provider, "openai/gpt-5-mini", temperature=0.3)
+    assert "temperature" not in provider.requests[-1].body
+    assert said.parameters["dropped"] == ["temperature"]
+    assert "temperature" not in said.parameters
+
+
+def test_a_schema_is_sent_only_where_the_model_is_said_to_take_one(provider: Provider) -> None:
+    said = asked(provider, "openai/valid", supports_schema=False, reply_schema=SCHEMA)
+    assert "response_format" not in provider.requests[-1].body
+    assert said.parameters["strategy"] == "text"
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "path", "usage"),
+    [
+        ("openrouter/some/model", "/v1", "/v1/chat/completions", COUNTED),
+        ("hosted_vllm/mine", "/v1", "/v1/chat/completions", COUNTED),
+        ("anthropic/claude-sonnet-4-5", "", "/v1/messages", Usage(prompt=14, completion=8, cached=4)),
+        (
+            "gemini/gemini-2.5-pro",
+            "/v1",
+            "/v1/models/gemini-2.5-pro:generateContent",
+            Usage(prompt=10, completion=8, reasoning=3),
+        ),
+        ("ollama/llama3", "", "/api/generate", Usage(prompt=10, completion=8)),
+        ("ollama_chat/llama3", "", "/api/chat", Usage(prompt=10, completion=8)),
+    ],
+)
+def test_other_dialects_go_out_by_the_same_door(
+    provider: Provider, model: str, base: str, path: str, usage: Usage
+) -> None:
+    before = len(provider.requests)
+    said = asked(provider, model, reply_schema=SCHEMA, api_base=provider.url + base)
+    assert [request.path for request in provider.requests[before:]] == [path]
+    assert (said.text, said.usage, said.returned_model) == (VALID_TEXT, usage, RETURNED_MODEL)
+    assert said.parameters["strategy"] == "json_schema"
+
+
+def test_an_address_that_is_not_listed_is_refused_before_anything_is_sent(provider: Provider) -> None:
+    before = len(provider.requests)
+    for addresses in (AllowedAddresses(), AllowedAddresses.of([provider.url])):
+        with pytest.raises(CallFailed) as caught:
+            call = call_of("openai/valid", provider.api_base)
+            asyncio.run(complete(call, timeout_s=5, supports_schema=False, addresses=addresses))
+        assert caught.value.error_class == ErrorClass.ADDRESS_REFUSED
+    assert len(provider.requests) == before
+
+
+def test_a_name_that_resolves_to_a_private_machine_is_refused_at_the_moment_of_connecting(provider: Provider) -> None:
+    before, api_base = len(provider.requests), f"http://localhost:{provider.port}/v1"
+    for private_hosts, expected in (((), ErrorClass.ADDRESS_REFUSED), (("localhost",), None)):
+        addresses = AllowedAddresses.of([api_base], private_hosts)
+        try:
+            asyncio.run(
+                complete(call_of("openai/valid", api_base), timeout_s=5, supports_schema=False, addresses=addresses)
+            )
+            outcome = None
+        except CallFailed as failed:
+            outcome = failed.error_class
+        assert outcome == expected
+    assert len(provider.requests) - before == 1
+
+
+@pytest.mark.parametrize("name", ["OPENAI_BASE_URL", "OPENAI_API_BASE"])
+def test_an_address_in_the_environment_is_no_way_around_the_list(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = len(provider.requests)
+    monkeypatch.setenv(name, provider.api_base)
+    with pytest.raises(CallFailed) as caught:
+        call = call_of("openai/valid", None)
+        asyncio.run(complete(call, timeout_s=5, supports_schema=False, addresses=AllowedAddresses()))
+    assert (caught.value.error_class, len(provider.requests)) == (ErrorClass.ADDRESS_REFUSED, before)
+
+
+def test_the_environment_is_cleared_of_addresses_and_of_talk_before_litellm_reads_it() -> None:
+    environ = {
+        "GROQ_API_BASE": "https://x",
+        "ANTHROPIC_BASE_URL": "https://x",
+        "LITELLM_LOG": "DEBUG",
+        "GROQ_API_KEY": "k",
+    }
+    prepare(environ)
+    assert environ["GROQ_API_KEY"] == "k"
+    assert environ["LITELLM_LOCAL_MODEL_COST_MAP"] == "True"
+    assert environ.keys().isdisjoint({"GROQ_API_BASE", "ANTHROPIC_BASE_URL", "LITELLM_LOG"})
+
+
+@pytest.mark.parametrize("model", ["nobody/knows", "offline/nobody"])
+def test_a_model_of_no_known_provider_is_unknown(provider: Provider, model: str) -> None:
+    assert failure(provider, model).error_class == ErrorClass.MODEL_UNKNOWN
+
+
+def test_facts_come_from_the_local_list_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    sonnet, mini = facts_of("anthropic/claude-sonnet-4-5"), facts_of("openai/gpt-4o-mini")
+    assert (sonnet.prompt_usd, sonnet.completion_usd, sonnet.cached_usd) == (Decimal(3), Decimal(15), Decimal("0.3"))
+    assert (sonnet.known, sonnet.supports_schema, sonnet.key_variables) == (True, True, ("ANTHROPIC_API_KEY",))
+    assert (mini.prompt_usd, mini.max_output_tokens, mini.key_variables) == (Decimal("0.15"), 16_384, ())
+    assert not facts_of("openai/nobody-knows").known
+    assert not facts_of("nobody/knows").known
+    assert facts_of("ollama/llama-of-mine").key_variables == ()
+    assert facts_of("offline/steady").prompt_usd == 0
+    assert PRICE_MAP_VERSION.startswith("litellm 1.")
+
+
+def test_an_offline_model_answers_through_litellm_from_the_messages_alone(provider: Provider) -> None:
+    before = len(provider.requests)
+    said = asked(provider, "offline/steady", api_base=None, seed=7, temperature=0.5)
+    assert (said.text, said.finish_reason) == ("offline/steady is here, and simulated.", "stop")
+    assert said.usage == Usage(prompt=(11 + 3) // 4 + (15 + 3) // 4, completion=(38 + 3) // 4)
+    assert said.usage_raw == {"prompt_tokens": 7, "completion_tokens": 10, "total_tokens": 17}
+    assert said.parameters == {"strategy": "text", "seed": 7, "dropped": ["max_output_tokens", "temperature"]}
+    assert len(provider.requests) == before
+
+
+def test_an_offline_model_that_is_late_answers_never(monkeypatch: pytest.MonkeyPatch, provider: Provider) -> None:
+    monkeypatch.setattr("agents.llm.offline_answer", lambda model, messages, seed: Scripted("too late", late=True))
+    assert failure(provider, "offline/latecomer", timeout_s=0.2).error_class == ErrorClass.TIMEOUT
