@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from agents.core.addresses import AllowedAddresses
-from agents.core.calls import ErrorClass, Message, ModelCall, Usage
+from agents.core.calls import ErrorClass, Message, ModelCall
 from agents.core.offline import UnknownOfflineModel, offline_answer
 from agents.core.provider_json import parameters_in_effect, usage_of
 from agents.core.redaction import redact, redact_within, secrets_of

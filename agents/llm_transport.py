@@ -1,8 +1,9 @@
 """The only way out for a call: one request, to an allowed address, without redirects, its answer cut at a stated size.
 
 It takes the place of the HTTP client inside litellm, which by itself follows redirects, reads bodies of any size and
-sends again after a broken connection. What came over the wire is kept in the `Sending`: the record is made from that,
-not from what a library makes of it.
+sends again after a broken connection. Proxies named in the environment are not used either: what is behind one, nobody
+here could check. What came over the wire is kept in the `Sending`: the record is made from that, not from what a
+library makes of it.
 """
 
 import json

@@ -11,7 +11,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("market", "portfolio", "agents", "competition")  # each may import those before it
 OTHER_PACKAGES = ("config", "tests", "bench")
-HOMES = {"litellm": "agents/llm.py", "binance": "market/binance.py", "pandas_ta": "market/core/indicators.py"}
+HOMES = {
+    **dict.fromkeys(("litellm", "openai"), "agents/llm.py"),
+    "binance": "market/binance.py",
+    "pandas_ta": "market/core/indicators.py",
+}
 
 FOREIGN_IN_CORE = {"pydantic"}
 OUTSIDE = {
@@ -216,6 +220,8 @@ LONG_FUNCTION = "def long():\n" + "    x = 1\n" * 50
         (core_reads_no_clock_and_rolls_no_dice, "market/core/a.py", "from random import shuffle", 1),
         (core_reads_no_clock_and_rolls_no_dice, "market/core/a.py", "text = open('a').read()", 1),
         (foreign_libraries_have_one_home, "agents/runner.py", "def f():\n    from litellm import completion", 2),
+        (foreign_libraries_have_one_home, "agents/llm_transport.py", "import litellm.exceptions", 1),
+        (foreign_libraries_have_one_home, "agents/llm_transport.py", "import openai", 1),
         (foreign_libraries_have_one_home, "market/services.py", "import binance.client", 1),
         (functions_are_short, "market/services.py", f"\n{LONG_FUNCTION}", 2),
         (functions_are_short, "market/services.py", LONG_FUNCTION.replace("def", "async def"), 1),

@@ -11,12 +11,15 @@ import pytest
 
 from agents.core.addresses import AllowedAddresses
 from agents.core.calls import ErrorClass, Message, ModelCall, Usage
+from agents.core.offline import offline_answer
+from agents.core.prompts import single_messages
 from agents.core.provider_json import USAGE_RAW_BYTES_MAX
 from agents.core.said import CallFailed, Said
 from agents.llm import PRICE_MAP_VERSION, complete, facts_of
 from agents.llm_environment import prepare
 from agents.llm_errors import retry_after_s
 from tests.agents.provider import REQUEST_ID, RETURNED_MODEL, USAGE, VALID_TEXT, Provider, running_provider
+from tests.notation import content
 
 # litellm's own, when it first meets a provider; the process that makes calls ignores it, pytest would make it an error.
 pytestmark = pytest.mark.filterwarnings("ignore:Items? '.*ReadOnly:UserWarning")
@@ -329,6 +332,34 @@ def test_an_offline_model_answers_through_litellm_from_the_messages_alone(provid
     assert len(provider.requests) == before
 
 
-def test_an_offline_model_that_is_late_answers_never(monkeypatch: pytest.MonkeyPatch, provider: Provider) -> None:
-    monkeypatch.setattr("agents.llm.offline_answer", lambda model, messages, seed: Scripted("too late", late=True))
-    assert failure(provider, "offline/latecomer", timeout_s=0.2).error_class == ErrorClass.TIMEOUT
+def test_an_offline_model_answers_a_whole_question_as_it_would_out_of_litellms_hands(provider: Provider) -> None:
+    question = single_messages(content("BTC change_7d 0.05, ETH change_7d 0.1"), (), "")
+    call = ModelCall(role="single", model="offline/swinger", messages=question, max_output_tokens=500, seed=3)
+    said = asyncio.run(complete(call, timeout_s=20, supports_schema=True, addresses=AllowedAddresses()))
+    assert said.text == offline_answer("offline/swinger", question, 3).text
+    assert "ETHUSDT" in said.text
+
+
+def test_an_offline_model_that_is_late_never_answers() -> None:
+    question = single_messages(content("BTC change_7d 0.05"), (), "")
+    seed = next(seed for seed in range(100) if offline_answer("offline/latecomer", question, seed).late)
+    call = ModelCall(role="single", model="offline/latecomer", messages=question, max_output_tokens=500, seed=seed)
+    with pytest.raises(CallFailed) as caught:
+        asyncio.run(complete(call, timeout_s=0.2, supports_schema=False, addresses=AllowedAddresses()))
+    assert caught.value.error_class == ErrorClass.TIMEOUT
+
+
+def test_calls_at_the_same_time_keep_their_answers_apart(provider: Provider) -> None:
+    names = [f"speaker-{number}" for number in range(8)]
+    for name in names:
+        provider.says(name, name)
+    addresses = addresses_of(provider)
+
+    async def ask(name: str) -> Said:
+        call = call_of(f"openai/{name}", provider.api_base)
+        return await complete(call, timeout_s=20, supports_schema=False, addresses=addresses)
+
+    async def ask_all() -> list[Said]:
+        return await asyncio.gather(*map(ask, names))
+
+    assert [said.text for said in asyncio.run(ask_all())] == names
