@@ -99,6 +99,8 @@ def _set_aside(scope: Scope, worst: Worst) -> None:
     if _added(scope, worst):
         return
     Budget.objects.bulk_create([_new_row(scope)], ignore_conflicts=True)
+    if _added(scope, worst):
+        return
     row = Budget.objects.select_for_update().get(scope=scope.key)  # so that the refusal tells what was really there
     if not _added(scope, worst):
         raise _DoesNotFit(_over(scope, row, worst))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Count, ForeignKey, QuerySet
@@ -15,6 +16,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from agents.budget import caps_of
+from agents.core.planned_calls import planned_calls
 from agents.models import Agent
 from competition.core.rules import Rules
 from competition.core.schedule import boundary
@@ -22,6 +25,7 @@ from competition.core.states import SeasonState, UndeclaredTransition
 from competition.models import Entry, Season
 from competition.season_forms import EntryForm, SeasonForm, rules_text
 from competition.services.demo import UNIVERSE, last_monday
+from competition.services.projections import SeasonCost, season_cost
 from competition.services.seasons import SeasonRefused, enter, open_season
 from market.admin_facts import FactInline, PublicPage, ViewOnly, preformatted, state
 
@@ -35,6 +39,7 @@ class Opening:
     entries: int
     last_due_at: datetime
     boundaries_passed: bool
+    cost: SeasonCost
 
     @property
     def problem(self) -> str:
@@ -46,7 +51,8 @@ class Opening:
 def opening(season: Season, now: datetime) -> Opening:
     """What opening would do at `now`."""
     rules = season.rule_book
-    return Opening(season, rules, season.entries.count(), boundary(rules, rules.cycles), rules.starts_at < now)
+    cost = season_cost(season, planned_calls, caps_of(settings), now)
+    return Opening(season, rules, season.entries.count(), boundary(rules, rules.cycles), rules.starts_at < now, cost)
 
 
 def example_rules(now: datetime) -> Rules:

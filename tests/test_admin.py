@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
@@ -13,14 +14,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from agents.core.roster import house
+from agents.budget import caps_of
+from agents.core.planned_calls import planned_calls
+from agents.core.roster import Profile, house
 from agents.models import Agent, AgentKind, Attempt, AttemptOutcome, Brief
 from competition.core.rules import Rules
 from competition.core.states import SeasonState
 from competition.models import Cycle, Entry, Heartbeat, Season, Standing, Turn
 from competition.services.loading import save_played_season
 from competition.services.playing import play_rules
-from competition.services.seasons import agent_for, draft_season
+from competition.services.projections import season_cost
+from competition.services.seasons import agent_for, draft_season, enter
 from competition.services.ticking import heartbeat
 from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
 
@@ -188,80 +192,18 @@ def test_a_fact_is_neither_added_nor_changed_nor_deleted(operator: Client, playe
 
 # Agents
 
-GOOD_AGENT = {"slug": "mine", "name": "Mine", "kind": "single", "model": "offline/steady", "parameters": '{"seed": 1}'}
-
-
-def test_an_agent_added_under_a_known_slug_is_the_next_version(operator: Client) -> None:
-    operator.post(page(Agent, "add"), GOOD_AGENT)
-    operator.post(page(Agent, "add"), {**GOOD_AGENT, "model": "offline/swinger"})
-    assert list(Agent.objects.order_by("version").values_list("version", "model")) == [
-        (1, "offline/steady"),
-        (2, "offline/swinger"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("changes", "field", "problem"),
-    [
-        ({"model": "steady"}, "model", "Write provider/model"),
-        ({"model": "offline/genius"}, "model", "There is no offline/genius. There are: offline/steady"),
-        ({"model": "baseline/momentum"}, "kind", "baseline/momentum can be a house baseline."),
-        ({"kind": "baseline"}, "kind", "offline/steady can be a single model or a firm of six."),
-        ({"model": "example/mine", "kind": "firm"}, "kind", "example/mine can be a single model."),
-        ({"parameters": '{"sed": 1}'}, "parameters", "sed: there is no such parameter. There are: seed, temperature"),
-        ({"parameters": '{"temperature": 3}'}, "parameters", "temperature: Input should be less than or equal to 2."),
-        ({"parameters": '{"api_base": "localhost"}'}, "parameters", "api_base must begin with https:// or http://."),
-        ({"parameters": '{"analyst_model": "openai/gpt-5-mini"}'}, "parameters", "only a firm has analysts."),
-        ({"parameters": "[1]"}, "parameters", "Write the parameters as an object"),
-        ({"parameters": "{"}, "parameters", "Enter a valid JSON."),
-        (
-            {"kind": "baseline", "model": "baseline/fixed-once", "parameters": "{}"},
-            "parameters",
-            "baseline/fixed-once cannot answer with these parameters (KeyError: &#x27;weights&#x27;).",
-        ),
-        (
-            {"kind": "baseline", "model": "baseline/momentum", "parameters": '{"top": "two"}'},
-            "parameters",
-            "baseline/momentum cannot answer with these parameters (TypeError",
-        ),
-    ],
-)
-def test_an_agent_that_could_not_be_asked_is_refused(
-    operator: Client, changes: dict[str, str], field: str, problem: str
-) -> None:
-    answer = operator.post(page(Agent, "add"), {**GOOD_AGENT, **changes})
-    assert problem in str(answer.context["adminform"].form.errors[field])
-    assert not Agent.objects.exists()
-
-
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"model": "openai/gpt-5", "parameters": '{"effort": "low", "max_output_tokens": 8000}'},
-        {"model": "ollama/llama3.3", "parameters": '{"api_base": "http://127.0.0.1:11434"}'},
-        {"model": "openai/gpt-5", "kind": "firm", "parameters": '{"analyst_model": "openai/gpt-5-mini"}'},
-        {"model": "offline/steady", "kind": "firm"},
-        {"model": "example/mine", "parameters": '{"anything": "goes"}'},
-    ],
-)
-def test_an_agent_of_any_provider_is_taken(operator: Client, given: dict[str, str]) -> None:
-    operator.post(page(Agent, "add"), {**GOOD_AGENT, **given})
-    assert Agent.objects.get().model == given["model"]
-
-
-def test_an_agent_can_be_corrected_until_it_is_asked(operator: Client) -> None:
-    agent = Agent.objects.create(slug="mine", name="Mine", kind=AgentKind.SINGLE, model="offline/steady")
-    operator.post(page(Agent, "change", agent.pk), {**GOOD_AGENT, "slug": "other", "model": "offline/greedy"})
-    agent.refresh_from_db()
-    assert (agent.slug, agent.model, agent.parameters) == ("mine", "offline/greedy", {"seed": 1})
-
 
 def test_an_agent_that_was_asked_stays_what_it_is(operator: Client, played: Season) -> None:
     agent = Agent.objects.get(slug="steady")
     text = operator.get(page(Agent, "change", agent.pk)).content.decode()
     assert 'name="_save"' not in text
     assert "&quot;seed&quot;: 3" in text
-    assert operator.post(page(Agent, "change", agent.pk), GOOD_AGENT).status_code == 403
+    assert (
+        operator.post(
+            page(Agent, "change", agent.pk), {"name": "Other", "kind": "single", "model": "offline/greedy"}
+        ).status_code
+        == 403
+    )
     assert operator.post(page(Agent, "delete", agent.pk), {"post": "yes"}).status_code == 403
 
 
@@ -360,6 +302,22 @@ def test_opening_says_what_will_happen_and_waits_for_a_yes(operator: Client, dra
     assert " style=" not in text
     draft.refresh_from_db()
     assert draft.state == SeasonState.DRAFT
+
+
+def test_opening_says_what_the_season_will_cost(operator: Client, draft: Season) -> None:
+    assert "Nobody in it asks a model that costs anything." in open_chosen(operator, draft).content.decode()
+    for profile in (
+        Profile("firm", "Firm", "firm", "offline/steady"),
+        Profile("dear", "Dear", "single", "openai/no-price"),
+    ):
+        enter(draft, agent_for(profile))
+    text = " ".join(open_chosen(operator, draft).content.decode().split())
+    assert "Asking the models is expected to cost" in text
+    assert "<strong>It will not be asked:</strong> no price is known for openai/no-price" in text
+    firm = season_cost(draft, planned_calls, caps_of(settings), START).entries[0]
+    assert 0 < firm.cost.expected_usd < firm.cost.worst_usd
+    assert f"<td>{firm.cost.expected_usd}</td> <td>{firm.cost.worst_usd}</td>" in text
+    assert "Prices of offline models are made up" in text
 
 
 def test_a_yes_opens_the_season_and_freezes_it(operator: Client, draft: Season) -> None:

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from pydantic import ValidationError
+
 from agents.core.brief import BoardLine, Place, build_brief
 from agents.core.budgeting import Caps, PlannedCall, Projection, Refused, makes_calls_of_ours, priced, projected_cost
 from agents.core.parameters import AgentParameters
@@ -32,9 +34,10 @@ class EntryCost:
 
 @dataclass(frozen=True, slots=True)
 class SeasonCost:
-    """The entries that cost anything or cannot be priced, and what all of them cost together."""
+    """The entries that ask models, and what all of them cost together. `is_simulated`: some prices are made up."""
 
     entries: tuple[EntryCost, ...]
+    is_simulated: bool
 
     @property
     def total(self) -> Projection:
@@ -54,13 +57,18 @@ def season_cost(season: Season, plan: Plan, caps: Caps, now: datetime) -> Season
     entries = list(season.entries.select_related("agent").order_by("number"))
     brief = specimen_brief(rules, len(entries))
     asked = [entry for entry in entries if makes_calls_of_ours(entry.agent.model)]
-    return SeasonCost(tuple(_entry_cost(entry, rules, brief, plan, caps, now) for entry in asked))
+    costs = tuple(_entry_cost(entry, rules, brief, plan, caps, now) for entry in asked)
+    return SeasonCost(costs, any(entry.agent.is_simulated for entry in asked))
 
 
 def _entry_cost(
     entry: Entry, rules: Rules, brief: Mapping[str, Any], plan: Plan, caps: Caps, now: datetime
 ) -> EntryCost:
-    agent, parameters = entry.agent, parameters_of(entry.agent)
+    agent = entry.agent
+    try:
+        parameters = parameters_of(agent)
+    except ValidationError as error:
+        return EntryCost(entry.slug, NO_COST, f"{error.error_count()} of its parameters cannot be used")
     planned = plan(agent.kind, brief, (), "", parameters)
     calls = priced(planned, agent.model, parameters, cards_for(models_asked([agent]), now))
     if isinstance(calls, Refused):

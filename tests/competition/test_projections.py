@@ -76,6 +76,11 @@ def test_an_entry_without_a_price_is_told_before_the_season_opens() -> None:
     assert "manage.py set_price" in problem.problem
 
 
+def test_parameters_that_cannot_be_used_are_told_too() -> None:
+    found = season_cost(a_draft(Profile("odd", "Odd", "single", MODEL, {"tries_max": 99})), one_call, CAPS, NOW)
+    assert [entry.problem for entry in found.problems] == ["1 of its parameters cannot be used"]
+
+
 @pytest.mark.parametrize("source", ["stored", "synthetic"])
 def test_the_brief_it_is_reckoned_with_is_as_long_as_a_real_one(source: str) -> None:
     brief = specimen_brief(rules(source=source), 20)

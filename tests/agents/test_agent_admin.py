@@ -1,0 +1,92 @@
+"""Operators add agents of any provider, and are told beside the field what could not be asked."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from agents.models import Agent, AgentKind
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:No directory at"),  # collected static files are a matter of deployment
+]
+
+GOOD_AGENT = {"slug": "mine", "name": "Mine", "kind": "single", "model": "offline/steady", "parameters": '{"seed": 1}'}
+
+
+def page(kind: str, *args: Any) -> str:
+    return reverse(f"admin:agents_agent_{kind}", args=args)
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("operator"))
+    return client
+
+
+def test_an_agent_added_under_a_known_slug_is_the_next_version(operator: Client) -> None:
+    operator.post(page("add"), GOOD_AGENT)
+    operator.post(page("add"), {**GOOD_AGENT, "model": "offline/swinger"})
+    assert list(Agent.objects.order_by("version").values_list("version", "model")) == [
+        (1, "offline/steady"),
+        (2, "offline/swinger"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "problem"),
+    [
+        ({"model": "steady"}, "model", "Write provider/model"),
+        ({"model": "offline/genius"}, "model", "There is no offline/genius. There are: offline/steady"),
+        ({"model": "baseline/momentum"}, "kind", "baseline/momentum can be a house baseline."),
+        ({"kind": "baseline"}, "kind", "offline/steady can be a single model or a firm of six."),
+        ({"model": "example/mine", "kind": "firm"}, "kind", "example/mine can be a single model."),
+        ({"parameters": '{"sed": 1}'}, "parameters", "sed: there is no such parameter. There are: seed, temperature"),
+        ({"parameters": '{"temperature": 3}'}, "parameters", "temperature: Input should be less than or equal to 2."),
+        ({"parameters": '{"api_base": "localhost"}'}, "parameters", "api_base must begin with https:// or http://."),
+        ({"parameters": '{"analyst_model": "openai/gpt-5-mini"}'}, "parameters", "only a firm has analysts."),
+        ({"parameters": "[1]"}, "parameters", "Write the parameters as an object"),
+        ({"parameters": "{"}, "parameters", "Enter a valid JSON."),
+        (
+            {"kind": "baseline", "model": "baseline/fixed-once", "parameters": "{}"},
+            "parameters",
+            "baseline/fixed-once cannot answer with these parameters (KeyError: &#x27;weights&#x27;).",
+        ),
+        (
+            {"kind": "baseline", "model": "baseline/momentum", "parameters": '{"top": "two"}'},
+            "parameters",
+            "baseline/momentum cannot answer with these parameters (TypeError",
+        ),
+    ],
+)
+def test_an_agent_that_could_not_be_asked_is_refused(
+    operator: Client, changes: dict[str, str], field: str, problem: str
+) -> None:
+    answer = operator.post(page("add"), {**GOOD_AGENT, **changes})
+    assert problem in str(answer.context["adminform"].form.errors[field])
+    assert not Agent.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"model": "openai/gpt-5", "parameters": '{"effort": "low", "max_output_tokens": 8000}'},
+        {"model": "ollama/llama3.3", "parameters": '{"api_base": "http://127.0.0.1:11434"}'},
+        {"model": "openai/gpt-5", "kind": "firm", "parameters": '{"analyst_model": "openai/gpt-5-mini"}'},
+        {"model": "offline/steady", "kind": "firm"},
+        {"model": "example/mine", "parameters": '{"anything": "goes"}'},
+    ],
+)
+def test_an_agent_of_any_provider_is_taken(operator: Client, given: dict[str, str]) -> None:
+    operator.post(page("add"), {**GOOD_AGENT, **given})
+    assert Agent.objects.get().model == given["model"]
+
+
+def test_an_agent_can_be_corrected_until_it_is_asked(operator: Client) -> None:
+    agent = Agent.objects.create(slug="mine", name="Mine", kind=AgentKind.SINGLE, model="offline/steady")
+    operator.post(page("change", agent.pk), {**GOOD_AGENT, "slug": "other", "model": "offline/greedy"})
+    agent.refresh_from_db()
+    assert (agent.slug, agent.model, agent.parameters) == ("mine", "offline/greedy", {"seed": 1})
