@@ -7,6 +7,7 @@ from decimal import ROUND_UP, Decimal
 from typing import Any
 
 from agents.core.calls import UNSENT
+from agents.core.parameters import AgentParameters
 from agents.core.pricing import NANO_USD, PER_MILLION
 from agents.models import AgentKind, Attempt, Call, Charge, Price
 from competition.models import Turn
@@ -31,7 +32,7 @@ from market.core.canonical import canonical_json
 
 NUMBER_MAX = 2**63 - 1  # what the database can count to
 SHOWN_CHARACTERS_MAX = 200_000
-OUTPUT_LIMITS = ("max_output_tokens", "max_completion_tokens", "max_tokens")
+OUTPUT_LIMIT = "max_output_tokens"
 
 # kind of token, how many, USD per million
 Part = tuple[str, int, Decimal]
@@ -295,11 +296,16 @@ def _parts(call: Call, price: Price) -> tuple[Part, ...]:
 
 def _worst_parts(call: Call, price: Price) -> tuple[Part, ...]:
     """The bound of the call; nothing when the charge was not that, but all that was left of what was set aside."""
-    limit = next((call.parameters[name] for name in OUTPUT_LIMITS if name in call.parameters), None)
-    if not isinstance(limit, int) or not 0 <= limit <= call.tokens_charged:
-        return ()
-    prompt, dearest = call.tokens_charged - limit, max(price.prompt_usd, price.cached_usd)
-    exact = (prompt * dearest + limit * price.completion_usd) / PER_MILLION
-    if _rounded_up(exact) != call.usd:
-        return ()
-    return ("Prompt, at most", prompt, dearest), ("Completion, at most", limit, price.completion_usd)
+    dearest = max(price.prompt_usd, price.cached_usd)
+    for limit in _output_limits(call):
+        prompt = call.tokens_charged - limit
+        exact = (prompt * dearest + limit * price.completion_usd) / PER_MILLION
+        if prompt >= 0 and _rounded_up(exact) == call.usd:
+            return ("Prompt, at most", prompt, dearest), ("Completion, at most", limit, price.completion_usd)
+    return ()
+
+
+def _output_limits(call: Call) -> tuple[int, ...]:
+    """What may have bounded the reply: what was sent with the call; of one nobody heard of again, the agent's own."""
+    own = turn_of(call).entry.agent.parameters.get(OUTPUT_LIMIT, AgentParameters().max_output_tokens)
+    return tuple(limit for limit in (call.parameters.get(OUTPUT_LIMIT), own) if isinstance(limit, int))

@@ -40,6 +40,7 @@ class RoleCard:
     title: str
     mark: Mark
     why: str
+    objected: str
     models: tuple[str, ...]
     is_simulated: bool
     prompt: str
@@ -186,6 +187,7 @@ def _card(role: str, minutes: Minutes, calls: Iterable[Call]) -> RoleCard:
         title=role_word(role),
         mark=Mark(*STATUS_MARKS.get(record.status, _NO_RECORD)),
         why=text.detail(record.why),
+        objected=text.detail(record.objected),
         models=tuple(text.line(model) for model in models),
         is_simulated=any(is_simulated(model) for model in models),
         prompt=text.line(record.prompt),

@@ -142,8 +142,16 @@ def _weight(
         percent(held.get(name, zero)),
         percent(before.get(name, zero)),
         NOTHING if after is None else percent(after.get(name, zero)),
-        f"{change * 100:+.1f} points".replace("-", "−") if change else "",
+        _points(change),
     )
+
+
+def _points(change: Decimal) -> str:
+    """A change of weight in percentage points; a small one is not rounded to none."""
+    if not change:
+        return ""
+    text = f"{change * 100:+.1f}".replace("-", "−")
+    return f"{text} points" if text[1:] != "0.0" else f"{text[0]}under 0.1 points"
 
 
 def _rest(weights: Mapping[str, Decimal]) -> str:

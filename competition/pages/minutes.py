@@ -64,13 +64,13 @@ class Ruling(Said):
 
 
 class RoleRecord(Said):
-    """How one role did. `output` is what it handed on; `asked` how many questions were put to it."""
+    """How one role did. `output` is what it handed on; `objected` why it was asked again."""
 
     tier: str = ""
     prompt: str = ""
     status: str = ""
     why: str = ""
-    asked: int = Field(default=0, ge=0, le=1_000)
+    objected: str = ""
     output: Any = None
 
 

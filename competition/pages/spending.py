@@ -6,8 +6,8 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any
 
-from django.db.models import CharField, Count, F, IntegerField, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import BigIntegerField, CharField, Count, F, IntegerField, Q, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Coalesce
 
 from agents.models import Call, Charge
 from competition.models import Season
@@ -93,8 +93,8 @@ def spent_in(season: Season) -> Spent:
     by_week = _sums(season, nothing, nothing, nothing, F(_WEEK))
     shares: list[Share] = []
     weeks: dict[int, Spending] = {}
-    for entry, role, model, week, *counts, usd, worst_usd in by_share.union(by_week, all=True):
-        spending = Spending(*(int(count) for count in counts), usd, worst_usd)
+    for entry, role, model, week, *sums in by_share.union(by_week, all=True):
+        spending = Spending(**dict(zip(NAMES, sums, strict=True)))
         if week:
             weeks[week] = spending
         else:
@@ -110,9 +110,10 @@ def _sums(season: Season, entry: _Key, role: _Key, model: _Key, week: _Key) -> Q
         "sum_failed": Count("id", filter=~Q(error_class="")),
         "sum_worst": Count("id", filter=_WORST),
         **{f"sum_{kind}": Coalesce(Sum(f"{kind}_tokens"), 0) for kind in _KINDS},
-        "sum_tokens": Sum("tokens_charged"),
+        "sum_tokens": Cast(Sum("tokens_charged"), BigIntegerField()),
         "sum_usd": Sum("usd"),
         "sum_worst_usd": Coalesce(Sum("usd", filter=_WORST), Decimal(0)),
     }
     calls = Call.objects.filter(attempt__brief__turn__cycle__season=season).order_by()
-    return calls.annotate(**keys).values(*keys).annotate(**sums).values_list(*keys, *sums)
+    rows: QuerySet[Call, Any] = calls.annotate(**keys).values(*keys).annotate(**sums).values_list(*keys, *sums)
+    return rows

@@ -60,20 +60,15 @@ def asked_season(slug: str, weeks: int = 3, entries: int | None = 3) -> Asked:
 def list_prices() -> dict[str, Price]:
     """Prices in force by model, behind an older and dearer row of each."""
     listed = {STRONG: ("3", "15", "0.30"), CHEAP: ("0.15", "0.60", "0.075"), SCRIPT_MODEL: ("0.1", "0.4", "0.1")}
-    for model in listed:
-        if not Price.objects.filter(model=model).exists():
-            old = PRICED_AT - timedelta(days=365)
-            Price.objects.create(model=model, valid_from=old, source="an operator", **_usd("9", "90", "9"))
-            Price.objects.create(model=model, valid_from=PRICED_AT, source="price map 1.80", **_usd(*listed[model]))
+    for model, usd in listed.items():
+        _list(model, PRICED_AT - timedelta(days=365), "an operator", "9", "90", "9")
+        _list(model, PRICED_AT, "price map 1.80", *usd)
     return {model: Price.objects.get(model=model, valid_from=PRICED_AT) for model in listed}
 
 
-def _usd(prompt: str, completion: str, cached: str) -> dict[str, Decimal]:
-    return {
-        "prompt_usd": Decimal(prompt),
-        "completion_usd": Decimal(completion),
-        "cached_usd": Decimal(cached),
-    }
+def _list(model: str, at: datetime, source: str, prompt: str, completion: str, cached: str) -> None:
+    usd = {"prompt_usd": Decimal(prompt), "completion_usd": Decimal(completion), "cached_usd": Decimal(cached)}
+    Price.objects.get_or_create(model=model, valid_from=at, defaults={"source": source, **usd})
 
 
 def set_budgets(slug: str) -> None:

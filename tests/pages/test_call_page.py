@@ -105,6 +105,15 @@ def test_a_worst_case_that_was_all_that_was_left_shows_no_sum_that_is_not_one(as
     assert (cost.lines, cost.usd, cost.problem) == ((), "0.002", "")
 
 
+def test_the_worst_case_of_a_call_nobody_heard_of_again_is_still_explained(asked: Asked) -> None:
+    call = a_call_like(asked.call(charge=Charge.WORST), parameters={}, error_class=ErrorClass.KILLED)
+    lines = call_page(call_numbered(call.id)).cost.lines
+    assert [(line.kind, line.tokens) for line in lines] == [
+        ("Prompt, at most", "1,234"),
+        ("Completion, at most", "4,000"),
+    ]
+
+
 def test_a_call_without_a_price_says_so(asked: Asked) -> None:
     call = a_call_like(asked.call(charge=Charge.NOTHING), price_id=None)
     assert "No price was on the list" in Client().get(f"/calls/{call.id}/").content.decode()

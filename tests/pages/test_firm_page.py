@@ -106,6 +106,16 @@ def test_a_veto_shows_what_is_held_as_what_is_left(asked: Asked) -> None:
     assert [line.after for line in page.weights] == ["0.0%", "0.0%", "100.0%"]
 
 
+def test_a_risk_manager_who_was_asked_twice_is_said_to_have_been_and_why(asked: Asked) -> None:
+    content = deliberation()
+    content["roles"]["risk"] |= {"asked": 2, "objected": "BTCUSDT at 0.6 is above the 0.5 of the proposal"}
+    attempt_with(asked, content)
+    told = Page(asked.get(PATH)).texts("p", class_="told")
+    assert told == [
+        "Asked twice. What was wrong with its first answer: BTCUSDT at 0.6 is above the 0.5 of the proposal"
+    ]
+
+
 def test_without_a_ruling_no_weight_is_said_to_be_left(asked: Asked) -> None:
     content = deliberation()
     content["diff"] = {}
