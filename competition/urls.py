@@ -1,6 +1,6 @@
 from django.urls import path
 
-from competition.views import board, cycles, entries, health, rules, site
+from competition.views import board, calls, costs, cycles, entries, health, rules, site
 
 urlpatterns = [
     # boards
@@ -10,7 +10,12 @@ urlpatterns = [
     path("s/<slug:season_slug>/e/<slug:slug>/", entries.entry, name="entry"),
     path("s/<slug:season_slug>/c/<int:number>/", cycles.cycle, name="cycle"),
     path("s/<slug:season_slug>/c/<int:number>/e/<slug:slug>/brief.json", cycles.brief, name="brief"),
+    path("s/<slug:season_slug>/e/<slug:slug>/firm/<int:number>/", calls.firm, name="firm"),
+    path("s/<slug:season_slug>/costs/", costs.costs, name="costs"),
     path("s/<slug:season_slug>/rules/", rules.rules, name="rules"),
+    # one call to one model
+    path("calls/<int:call_id>/", calls.call, name="call"),
+    path("calls/<int:call_id>/call.json", calls.call_json, name="call_json"),
     # the site
     path("seasons/", site.seasons, name="seasons"),
     path("status/", site.status, name="status"),

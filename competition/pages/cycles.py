@@ -108,7 +108,7 @@ def cycle_numbered(season: Season, number: int) -> Cycle:
 
 
 def cycle_page(season: Season, cycle: Cycle, page: int) -> CyclePage:
-    """Everything on record of one cycle: seven queries. Turns come `TURNS_PER_PAGE` at a time, by number."""
+    """Everything on record of one cycle: eight queries. Turns come `TURNS_PER_PAGE` at a time, by number."""
     rules = season.rule_book
     head = head_of(season, cycle)
     first = (page - 1) * TURNS_PER_PAGE

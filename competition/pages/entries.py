@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.urls import reverse
 
+from agents.models import Agent, AgentKind
 from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
 from competition.models import Entry, Season, Standing
@@ -24,10 +25,13 @@ LINKS_MAX = 30
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the entry is. `habit` says what a scripted one does; `parameters` are its settings as name and value."""
+    """Who the entry is. `models` are its model strings by what they are for, `parameters` its settings by name.
+
+    `habit` says what a scripted one does.
+    """
 
     name: EntryName
-    model: str
+    models: tuple[tuple[str, str], ...]
     version: int
     number: int
     portfolio_key: str
@@ -96,16 +100,24 @@ def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page:
 
 def _identity(entry: Entry) -> Identity:
     agent = entry.agent
-    parameters = tuple((line(str(key)), line(str(value))) for key, value in sorted(agent.parameters.items()))
+    given = {key: value for key, value in agent.parameters.items() if key != "analyst_model"}
     return Identity(
         name=name_of(entry),
-        model=line(agent.model),
+        models=_models(agent),
         version=agent.version,
         number=entry.number,
         portfolio_key=entry.portfolio.key,
         habit=habit(agent),
-        parameters=parameters,
+        parameters=tuple((line(str(key).replace("_", " ")), line(str(value))) for key, value in sorted(given.items())),
     )
+
+
+def _models(agent: Agent) -> tuple[tuple[str, str], ...]:
+    """The model strings; a firm may have a cheaper one for its analysts."""
+    if agent.kind != AgentKind.FIRM:
+        return (("Model", line(agent.model)),)
+    analysts = str(agent.parameters.get("analyst_model") or agent.model)
+    return (("Model of the desk", line(agent.model)), ("Model of the analysts", line(analysts)))
 
 
 def _standings(pair: Sequence[Entry], progress: Progress) -> dict[str, StandingRow]:

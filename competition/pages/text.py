@@ -27,9 +27,9 @@ def detail(text: str) -> str:
     return visible(_cut(" ".join(text[: 4 * DETAIL_CHARACTERS_MAX].split()), DETAIL_CHARACTERS_MAX))
 
 
-def reply(text: str) -> tuple[str, int]:
+def reply(text: str, most: int = REPLY_CHARACTERS_MAX) -> tuple[str, int]:
     """A reply for a `<pre>`, visible and verbatim up to the cap, and how many characters were left off."""
-    return visible(text[:REPLY_CHARACTERS_MAX]), max(0, len(text) - REPLY_CHARACTERS_MAX)
+    return visible(text[:most]), max(0, len(text) - most)
 
 
 def _cut(text: str, longest: int) -> str:

@@ -8,10 +8,13 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from agents.models import Attempt, AttemptOutcome, Brief
+from django.db.models import Prefetch
+
+from agents.models import Attempt, AttemptOutcome, Brief, Call
 from competition.core.rules import Rules
 from competition.models import Cycle, Season, Turn
 from competition.pages import text
+from competition.pages.called import LONG_FIELDS, CallLine, call_lines, exact_usd
 from competition.pages.executed import (
     BookLine,
     OrderView,
@@ -39,7 +42,10 @@ OUTCOME_MARKS: Mapping[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class AttemptView:
-    """One offering of the brief. `told` is what was wrong with the reply before; `left_off` counts uncut characters."""
+    """One offering of the brief. `told` is what was wrong with the reply before; `left_off` counts characters left off.
+
+    `calls` are what it asked of models; `truncated` is true when the reply was cut off, so that it does not count.
+    """
 
     number: int
     mark: Mark
@@ -49,7 +55,9 @@ class AttemptView:
     told: tuple[str, ...]
     reply: str
     left_off: int
+    truncated: bool
     cost: str
+    calls: tuple[CallLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +96,13 @@ class TurnView:
 
 
 def turn_views(cycle: Cycle, rules: Rules, first: int, most: int) -> tuple[TurnView, ...]:
-    """The turns of a cycle by number of their entry, `most` of them behind the first `first`: five queries."""
+    """The turns of a cycle by number of their entry, `most` of them behind the first `first`: six queries."""
+    attempts = Prefetch("brief__attempts", Attempt.objects.defer("deliberation"))
+    calls = Prefetch("brief__attempts__calls", Call.objects.defer(*LONG_FIELDS))
     rows = (
         Turn.objects.filter(cycle=cycle)
         .select_related("entry__agent", "brief")
-        .prefetch_related("brief__attempts")
+        .prefetch_related(attempts, calls)
         .order_by("entry__number")
     )
     turns = list(rows[first : first + most])
@@ -167,7 +177,9 @@ def _attempt(attempt: Attempt) -> AttemptView:
         told=tuple(text.detail(objection["detail"]) for objection in attempt.objections),
         reply=reply,
         left_off=left_off,
-        cost=money(attempt.cost_usd, 4),
+        truncated=attempt.truncated,
+        cost=exact_usd(attempt.cost_usd),
+        calls=call_lines(attempt.calls.all()),
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from pytest_django import DjangoDbBlocker, Settings
 
+from tests.pages.asked import Asked, asked_season
 from tests.pages.seasons import Played, play_season
 
 
@@ -33,3 +34,14 @@ def played(played_once: Played, db: None) -> Played:
 def collected_static_files(settings: Settings, tmp_path: Path) -> None:
     """A folder for them, though empty: WhiteNoise warns about a missing one, and a warning is an error here."""
     settings.STATIC_ROOT = str(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def asked_once(kept: None) -> Asked:
+    return asked_season("asked")
+
+
+@pytest.fixture
+def asked(asked_once: Asked, db: None) -> Asked:
+    """Three finished weeks in which a model, a script and a firm put calls of every kind."""
+    return asked_once

@@ -63,13 +63,14 @@ def vandalise(brief: Brief, objections: Sequence[object]) -> Answer:
     return Answer(HARM)
 
 
-def play_season(slug: str, weeks: int, entries: int | None = None) -> Played:
-    """A finished season of the house's first `entries` (or all of them) and the vandal."""
+def play_season(slug: str, weeks: int, entries: int | None = None, more: Sequence[Profile] = ()) -> Played:
+    """A finished season of the house's first `entries` (or all of them), the vandal, and `more` that do as it does."""
     rules = rules_of(weeks)
     profiles = house(7, rules.universe)[:entries]
-    vandal = Contestant(VANDAL.slug, len(profiles) + 1, vandalise)
-    season = draft_season(slug, f"The {slug} season", rules, (*profiles, VANDAL))
-    contestants = [*contestants_for(profiles), vandal]
+    vandals = (VANDAL, *more)
+    season = draft_season(slug, f"The {slug} season", rules, (*profiles, *vandals))
+    at = enumerate(vandals, start=len(profiles) + 1)
+    contestants = [*contestants_for(profiles), *(Contestant(one.slug, number, vandalise) for number, one in at)]
     done = play(slug, rules, listed_symbols(rules.universe), contestants, candles_of(rules))
     return Played(save_played_season(season, done, "the calendar has ended"), slug, weeks)
 

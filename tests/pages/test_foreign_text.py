@@ -5,7 +5,9 @@ import hashlib
 import pytest
 from django.test import Client
 
+from agents.models import Call
 from competition.pages.text import LINE_CHARACTERS_MAX, REPLY_CHARACTERS_MAX, line, reply, visible
+from tests.pages.asked import Asked
 from tests.pages.reading import Page
 from tests.pages.seasons import HARM, HIDDEN, SCRIPT, TURNED, Played
 
@@ -25,6 +27,26 @@ def test_a_character_that_hides_or_turns_the_writing_is_written_out(played: Play
     markup = played.get(path)
     assert TURNED not in markup
     assert HIDDEN not in markup
+
+
+@pytest.mark.parametrize("path", ["c/1/", "e/council/firm/1/", "e/council/firm/1/?attempt=1"])
+def test_nor_does_harm_come_from_what_models_said_to_each_other(asked: Asked, path: str) -> None:
+    markup = asked.get(path)
+    assert not any(harm in markup for harm in (SCRIPT, TURNED, HIDDEN))
+    assert "&lt;script&gt;" in markup
+
+
+@pytest.mark.parametrize("field", ["role", "requested_model", "returned_model", "finish_reason", "provider_request_id"])
+def test_what_a_runner_says_about_a_call_is_text_and_nothing_more(asked: Asked, client: Client, field: str) -> None:
+    harm = f"{SCRIPT[:17]}{TURNED}{HIDDEN}"
+    like = asked.calls[1]
+    values = {column.attname: getattr(like, column.attname) for column in Call._meta.concrete_fields}
+    call = Call.objects.create(**values | {"id": None, "position": 99, field: harm})
+    for address in (f"/calls/{call.id}/", "/s/asked/c/1/", "/s/asked/costs/"):
+        markup = client.get(address).content.decode()
+        assert harm not in markup
+        assert not any(letter in markup for letter in (TURNED, HIDDEN))
+    assert "&lt;script&gt;" in client.get(f"/calls/{call.id}/").content.decode()
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])

@@ -4,15 +4,19 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from tests.pages.asked import Asked
 from tests.pages.seasons import Played, play_season
 
 PAGES = {
     "": 9,
     "?sort=fees&kind=model": 9,
     "e/swinger/": 10,
-    "c/3/": 9,
+    "c/3/": 10,
     "rules/": 2,
+    "costs/": 6,
 }
+ASKED = {"costs/": 6, "e/council/firm/1/": 6, "e/council/": 10, "c/1/": 10}
+CALL = 4
 SITE = {"/seasons/": 4, "/status/": 5, "/about/": 1, "/s/nope/": 2, "/livez": 0}
 
 
@@ -22,6 +26,22 @@ def test_a_page_of_a_season_keeps_to_its_number_of_queries(
 ) -> None:
     with django_assert_num_queries(queries):
         played.get(path)
+
+
+@pytest.mark.parametrize(("path", "queries"), ASKED.items())
+def test_a_page_about_calls_keeps_to_its_number_of_queries_however_many_there_are(
+    asked: Asked, django_assert_num_queries: DjangoAssertNumQueries, path: str, queries: int
+) -> None:
+    with django_assert_num_queries(queries):
+        asked.get(path)
+
+
+def test_the_page_of_a_call_keeps_to_its_number_of_queries(
+    asked: Asked, client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for call in (asked.calls[0], asked.calls[-1]):
+        with django_assert_num_queries(CALL):
+            client.get(f"/calls/{call.id}/")
 
 
 @pytest.mark.parametrize(("path", "queries"), SITE.items())
@@ -51,4 +71,4 @@ def test_what_htmx_polls_takes_fewer(
 
 
 def test_no_page_takes_more_than_twelve() -> None:
-    assert max(*PAGES.values(), *SITE.values()) <= 12
+    assert max(CALL, *PAGES.values(), *ASKED.values(), *SITE.values()) <= 12

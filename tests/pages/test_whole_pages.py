@@ -3,10 +3,11 @@
 import pytest
 from django.test import Client
 
+from tests.pages.asked import Asked
 from tests.pages.reading import Page
 from tests.pages.seasons import Played
 
-ABOUT_A_SEASON = ["", "e/swinger/", "e/all-cash/", "e/refuser/", "c/1/", "c/6/", "rules/"]
+ABOUT_A_SEASON = ["", "e/swinger/", "e/all-cash/", "e/refuser/", "c/1/", "c/6/", "rules/", "costs/"]
 ABOUT_THE_SITE = ["/", "/seasons/", "/status/", "/about/"]
 
 
@@ -23,6 +24,26 @@ def test_a_page_of_the_site_is_whole_and_has_one_headline(played: Played, client
     page = Page.of(client.get(path))
     assert page.is_whole
     assert len(page.all("h1")) == 1
+
+
+def test_pages_about_calls_are_whole_and_every_link_of_theirs_leads_somewhere(asked: Asked, client: Client) -> None:
+    addresses = [
+        f"/calls/{asked.calls[0].id}/",
+        *(f"/s/asked/{path}" for path in ("costs/", "e/council/firm/1/", "c/1/")),
+    ]
+    for address in addresses:
+        response = client.get(address)
+        page = Page.of(response)
+        assert page.is_whole
+        assert len(page.all("h1")) == 1
+        assert page.all("aside", class_="simulated")
+        assert "unsafe" not in response.headers["Content-Security-Policy"]
+        ids = [tag.attributes["id"] for tag in page.tags if "id" in tag.attributes]
+        assert len(ids) == len(set(ids))
+        links = {str(tag.attributes["href"]) for tag in page.all("a")}
+        assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
+        inner = {link.partition("#")[0] for link in links if link.startswith("/") and not link.startswith("/static/")}
+        assert [link for link in sorted(inner) if client.get(link).status_code != 200] == []
 
 
 @pytest.mark.parametrize("path", ABOUT_A_SEASON)

@@ -1,0 +1,311 @@
+"""The page of one call: who asked which model what, what came back, and what it cost, so that it can be recomputed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import ROUND_UP, Decimal
+from typing import Any
+
+from agents.core.calls import UNSENT
+from agents.core.parameters import AgentParameters
+from agents.core.pricing import NANO_USD, PER_MILLION
+from agents.models import AgentKind, Attempt, Call, Charge, Price
+from competition.models import Turn
+from competition.pages import text
+from competition.pages.called import (
+    CUT_OFF,
+    LONG_FIELDS,
+    CallLine,
+    aligned_usd,
+    call_lines,
+    call_mark,
+    error_words,
+    is_simulated,
+    role_word,
+    took,
+)
+from competition.pages.figures import Moment, moment
+from competition.pages.frame import NotThere, season_links
+from competition.pages.names import EntryName, name_of
+from competition.pages.words import Mark
+from market.core.canonical import canonical_json
+
+NUMBER_MAX = 2**63 - 1  # what the database can count to
+SHOWN_CHARACTERS_MAX = 200_000
+OUTPUT_LIMIT = "max_output_tokens"
+
+# kind of token, how many, USD per million
+Part = tuple[str, int, Decimal]
+
+_BASES = {
+    Charge.USAGE: "Charged by the tokens the provider reported.",
+    Charge.WORST: "Charged at the worst case: what was used was not said, or cannot be true.",
+    Charge.NOTHING: "Nothing was charged: the call never left the runner.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Words of others in full, under a label of ours. `left_off` counts what is kept and not shown."""
+
+    label: str
+    content: str
+    left_off: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """One kind of token: how many, times what they cost per million, makes USD."""
+
+    kind: str
+    tokens: str
+    per_million: str
+    usd: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The arithmetic of the charge. `problem` is what to say when the lines do not make up what was charged."""
+
+    basis: str
+    lines: tuple[PriceLine, ...]
+    sum: str
+    usd: str
+    tokens: str
+    price_from: Moment | None
+    price_source: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Other tries of the same call by id; None at either end."""
+
+    earlier: int | None
+    later: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallPage:
+    """Everything on record of one call. `renamed` is true when a model of another name answered."""
+
+    id: int
+    season: str
+    week: int
+    entry: EntryName
+    is_firm: bool
+    attempt: int
+    role: str
+    tries: str
+    mark: Mark
+    sentence: str
+    is_simulated: bool
+    requested: str
+    returned: str
+    renamed: bool
+    parameters: tuple[tuple[str, str], ...]
+    messages: tuple[Block, ...]
+    reply: Block
+    cost: Cost
+    usage: tuple[tuple[str, str], ...]
+    usage_raw: str
+    started: Moment
+    took: str
+    facts: tuple[tuple[str, str], ...]
+    hashes: tuple[tuple[str, str], ...]
+    neighbours: Neighbours
+    siblings: tuple[CallLine, ...]
+
+
+def call_numbered(number: int) -> Call:
+    """The call with its turn, price and agent: one query. Raises `NotThere`, also when it belongs to no turn."""
+    if number <= NUMBER_MAX:
+        rows = Call.objects.filter(id=number, attempt__brief__turn__isnull=False).select_related(
+            "price", "attempt__brief__turn__cycle__season", "attempt__brief__turn__entry__agent"
+        )
+        call = rows.defer("attempt__brief__content", "attempt__deliberation", "attempt__reply").first()
+        if call is not None:
+            return call
+    raise NotThere("There is no call of this number.", season_links())
+
+
+def season_slug_of(call: Call) -> str:
+    return turn_of(call).cycle.season.slug
+
+
+def turn_of(call: Call) -> Turn:
+    turn: Turn = call.attempt.brief.turn
+    return turn
+
+
+def call_page(call: Call) -> CallPage:
+    """Everything on record of a call from `call_numbered`: one query for the others of its attempt."""
+    turn = turn_of(call)
+    siblings = _siblings(call.attempt)
+    tries = [other for other in siblings if other.role == call.role]
+    return CallPage(
+        id=call.id,
+        season=turn.cycle.season.slug,
+        week=turn.cycle.number,
+        entry=name_of(turn.entry),
+        is_firm=turn.entry.agent.kind == AgentKind.FIRM,
+        attempt=call.attempt.number,
+        role=role_word(call.role),
+        tries=f"try {1 + tries.index(call)} of {len(tries)}",
+        mark=call_mark(call),
+        sentence=_sentence(call),
+        is_simulated=is_simulated(call.requested_model),
+        requested=text.line(call.requested_model),
+        returned=text.line(call.returned_model),
+        renamed=bool(call.returned_model) and not _same_model(call.requested_model, call.returned_model),
+        parameters=tuple((_words(name), text.detail(_json(value))) for name, value in sorted(call.parameters.items())),
+        messages=tuple(_block(_words(part["role"]), part["content"]) for part in call.messages),
+        reply=_block("reply", call.reply),
+        cost=cost_of(call),
+        usage=_usage(call),
+        usage_raw=text.reply(_json(call.usage_raw, indent=2))[0] if call.usage_raw else "",
+        started=moment(call.started_at),
+        took=took(call),
+        facts=_facts(call),
+        hashes=(("the question", call.request_sha256), ("the reply", call.reply_sha256)),
+        neighbours=_neighbours(call, tries),
+        siblings=call_lines(siblings),
+    )
+
+
+def call_text(call: Call) -> str:
+    """The call as canonical JSON, nothing cut and nothing written out. `question` is what `request_sha256` is of."""
+    apart = ("id", "attempt", "price", "requested_model", "messages", "parameters")
+    names = (field.name for field in Call._meta.concrete_fields if field.name not in apart)
+    question = {"model": call.requested_model, "messages": call.messages, "parameters": call.parameters}
+    content = {name: getattr(call, name) for name in names}
+    return canonical_json({**content, "question": question, "price": price_content(call.price)})
+
+
+def price_content(price: Price | None) -> Mapping[str, Any] | None:
+    if price is None:
+        return None
+    names = ("model", "valid_from", "prompt_usd", "cached_usd", "completion_usd", "source")
+    return {name: getattr(price, name) for name in names}
+
+
+def _siblings(attempt: Attempt) -> list[Call]:
+    return list(attempt.calls.defer(*LONG_FIELDS).order_by("position"))
+
+
+def _neighbours(call: Call, tries: list[Call]) -> Neighbours:
+    ids = [other.id for other in tries]
+    at = tries.index(call)
+    return Neighbours(ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None)
+
+
+def _sentence(call: Call) -> str:
+    if call.error_class:
+        meaning = error_words(call.error_class)[1]
+        return f"{meaning} Nothing was sent." if call.error_class in UNSENT else meaning
+    if call.finish_reason == CUT_OFF:
+        return "The reply reached the limit of its tokens and was cut off, so it does not count."
+    return "The model answered."
+
+
+def _same_model(requested: str, returned: str) -> bool:
+    """Providers answer with the name alone, or with some of the path before it."""
+    return requested == returned or requested.endswith(f"/{returned}")
+
+
+def _words(name: str) -> str:
+    return text.line(str(name).replace("_", " "))
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True, indent=indent)
+
+
+def _block(label: str, content: str) -> Block:
+    return Block(label, *text.reply(content, SHOWN_CHARACTERS_MAX))
+
+
+def _usage(call: Call) -> tuple[tuple[str, str], ...]:
+    kinds = {
+        "Prompt tokens": call.prompt_tokens,
+        "of them cached": call.cached_tokens,
+        "Completion tokens": call.completion_tokens,
+        "of them reasoning": call.reasoning_tokens,
+    }
+    return tuple((kind, f"{count:,}") for kind, count in kinds.items() if count is not None)
+
+
+def _facts(call: Call) -> tuple[tuple[str, str], ...]:
+    facts = {
+        "Finish reason": call.finish_reason,
+        "Error class": f"{call.error_class}: {error_words(call.error_class)[0]}" if call.error_class else "",
+        "Detail": call.error_detail,
+        "HTTP status": "" if call.status is None else str(call.status),
+        "Provider's request id": call.provider_request_id,
+    }
+    return tuple((name, text.detail(value)) for name, value in facts.items() if value)
+
+
+def cost_of(call: Call) -> Cost:
+    """What was charged, and the multiplication that gives it."""
+    price = call.price
+    parts = _parts(call, price) if price else ()
+    products = [tokens * per_million / PER_MILLION for _, tokens, per_million in parts]
+    exact = sum(products, Decimal(0))
+    *usd, charged, total = aligned_usd([*products, call.usd, exact])
+    prices = aligned_usd([per_million for _, _, per_million in parts])
+    return Cost(
+        basis=_BASES[Charge(call.charge)],
+        lines=tuple(
+            PriceLine(kind, f"{tokens:,}", per_million, product)
+            for (kind, tokens, _), per_million, product in zip(parts, prices, usd, strict=True)
+        ),
+        sum=total,
+        usd=charged,
+        tokens=f"{call.tokens_charged:,}",
+        price_from=moment(price.valid_from) if price else None,
+        price_source=text.line(price.source) if price else "",
+        problem=_problem(call, exact) if parts else "",
+    )
+
+
+def _rounded_up(exact: Decimal) -> Decimal:
+    return exact.quantize(NANO_USD, rounding=ROUND_UP)
+
+
+def _problem(call: Call, exact: Decimal) -> str:
+    made = _rounded_up(exact)
+    if call.usd == made:
+        return ""
+    if call.usd < made:
+        return "Less was charged than these lines make: no attempt is charged more than was set aside for it."
+    return "These lines do not make up what was charged."
+
+
+def _parts(call: Call, price: Price) -> tuple[Part, ...]:
+    """What the charge is made of; nothing when the split is not on record."""
+    if call.charge == Charge.USAGE and call.prompt_tokens is not None and call.completion_tokens is not None:
+        cached = min(call.cached_tokens or 0, call.prompt_tokens)
+        return (
+            ("Prompt, not cached", call.prompt_tokens - cached, price.prompt_usd),
+            ("Prompt, cached", cached, price.cached_usd),
+            ("Completion, reasoning included", call.completion_tokens, price.completion_usd),
+        )
+    return _worst_parts(call, price) if call.charge == Charge.WORST else ()
+
+
+def _worst_parts(call: Call, price: Price) -> tuple[Part, ...]:
+    """The bound of the call; nothing when the charge was not that, but all that was left of what was set aside."""
+    dearest = max(price.prompt_usd, price.cached_usd)
+    for limit in _output_limits(call):
+        prompt = call.tokens_charged - limit
+        exact = (prompt * dearest + limit * price.completion_usd) / PER_MILLION
+        if prompt >= 0 and _rounded_up(exact) == call.usd:
+            return ("Prompt, at most", prompt, dearest), ("Completion, at most", limit, price.completion_usd)
+    return ()
+
+
+def _output_limits(call: Call) -> tuple[int, ...]:
+    """What may have bounded the reply: what was sent with the call; of one nobody heard of again, the agent's own."""
+    own = turn_of(call).entry.agent.parameters.get(OUTPUT_LIMIT, AgentParameters().max_output_tokens)
+    return tuple(limit for limit in (call.parameters.get(OUTPUT_LIMIT), own) if isinstance(limit, int))

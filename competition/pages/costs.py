@@ -1,0 +1,148 @@
+"""The page of a season's AI costs: who spent how much on whom, when, at which prices, and what is left to spend."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from agents.models import Budget, Price
+from competition.models import Entry, Season
+from competition.pages.called import exact_usd, is_simulated
+from competition.pages.figures import NOTHING, Moment, moment, percent
+from competition.pages.names import EntryName, entries_of, name_of, names_by_slug
+from competition.pages.spend_tables import SpendTable, spend_tables
+from competition.pages.spending import Spending, Spent, added, spent_in
+from competition.pages.text import line
+
+PRICES_MAX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """What one entry may use, in the whole season or today; `left` is the cap less what is spent and reserved."""
+
+    entry: EntryName
+    period: str
+    tokens_cap: str
+    tokens_spent: str
+    tokens_reserved: str
+    tokens_left: str
+    usd_cap: str
+    usd_spent: str
+    usd_reserved: str
+    usd_left: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """A dated row of the price list. `standing` is `in force`, `replaced`, or `to come`."""
+
+    model: str
+    is_simulated: bool
+    valid_from: Moment
+    standing: str
+    prompt: str
+    cached: str
+    completion: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CostsPage:
+    """`facts` and `tables` are empty without a call; `simulated` is the part nobody was paid, or empty."""
+
+    total: str
+    simulated: str
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[SpendTable, ...]
+    budgets: tuple[BudgetLine, ...]
+    today: str
+    prices: tuple[PriceRow, ...]
+
+
+def costs_page(season: Season, now: datetime) -> CostsPage:
+    """Everything the season's calls cost, and may still cost: four queries."""
+    spent = spent_in(season)
+    entries = entries_of(season)
+    today = now.astimezone(UTC).date()
+    total = spent.total
+    scripted = added(share.spending for share in spent.shares if is_simulated(share.model))
+    return CostsPage(
+        total=exact_usd(total.usd),
+        simulated=exact_usd(scripted.usd) if scripted.calls else "",
+        facts=_facts(total, len(spent.weeks), season.rule_book.cycles) if total.calls else (),
+        tables=spend_tables(season, spent, names_by_slug(entries)),
+        budgets=_budgets(season, entries, today),
+        today=f"{today:%-d %b %Y}",
+        prices=_prices(_models(entries, spent), now),
+    )
+
+
+def _facts(total: Spending, weeks: int, cycles: int) -> tuple[tuple[str, str], ...]:
+    return (
+        ("Calls", f"{total.calls:,}"),
+        ("Failed calls", f"{total.failed:,}, {percent(Decimal(total.failed) / total.calls)}"),
+        ("Tokens charged", f"{total.tokens:,}"),
+        ("Charged at the worst case", f"{percent(total.worst_share)} of the USD, {total.worst:,} of the calls"),
+        ("Weeks with calls", f"{weeks:,} of {cycles:,}"),
+        ("The whole season at this pace", f"about {total.usd / weeks * cycles:,.2f} USD"),
+    )
+
+
+def _budgets(season: Season, entries: Sequence[Entry], today: date) -> tuple[BudgetLine, ...]:
+    """The rows there are, by number of the entry: the season's first, then today's."""
+    scopes = {}
+    for entry in entries:
+        scopes[f"season {season.slug}/{entry.agent.slug}"] = (entry, "season")
+        scopes[f"day {today.isoformat()}/{entry.agent.slug}"] = (entry, "today")
+    rows = {row.scope: row for row in Budget.objects.filter(scope__in=list(scopes))}
+    return tuple(_budget(name_of(entry), period, rows[at]) for at, (entry, period) in scopes.items() if at in rows)
+
+
+def _budget(entry: EntryName, period: str, row: Budget) -> BudgetLine:
+    tokens_cap, usd_cap = row.tokens_cap, row.usd_cap
+    return BudgetLine(
+        entry=entry,
+        period=period,
+        tokens_cap="no cap" if tokens_cap is None else f"{tokens_cap:,}",
+        tokens_spent=f"{row.tokens_spent:,}",
+        tokens_reserved=f"{row.tokens_reserved:,}",
+        tokens_left=NOTHING if tokens_cap is None else f"{tokens_cap - row.tokens_spent - row.tokens_reserved:,}",
+        usd_cap="no cap" if usd_cap is None else exact_usd(usd_cap),
+        usd_spent=exact_usd(row.usd_spent),
+        usd_reserved=exact_usd(row.usd_reserved),
+        usd_left=NOTHING if usd_cap is None else exact_usd(usd_cap - row.usd_spent - row.usd_reserved),
+    )
+
+
+def _models(entries: Iterable[Entry], spent: Spent) -> set[str]:
+    """Every model that was called or that an entry is set up with."""
+    agents = [entry.agent for entry in entries]
+    given = {agent.model for agent in agents} | {agent.parameters.get("analyst_model") for agent in agents}
+    return {share.model for share in spent.shares} | {model for model in given if isinstance(model, str)}
+
+
+def _prices(models: Iterable[str], now: datetime) -> tuple[PriceRow, ...]:
+    """The price list of these models, the newest row of each first: one query."""
+    rows = Price.objects.filter(model__in=sorted(models)).order_by("model", "-valid_from")[:PRICES_MAX]
+    in_force: dict[str, Price] = {}
+    shown = []
+    for row in rows:
+        standing = "to come" if row.valid_from > now else "replaced" if row.model in in_force else "in force"
+        if standing == "in force":
+            in_force[row.model] = row
+        shown.append(_price(row, standing))
+    return tuple(shown)
+
+
+def _price(row: Price, standing: str) -> PriceRow:
+    return PriceRow(
+        model=line(row.model),
+        is_simulated=is_simulated(row.model),
+        valid_from=moment(row.valid_from),
+        standing=standing,
+        prompt=exact_usd(row.prompt_usd),
+        cached=exact_usd(row.cached_usd),
+        completion=exact_usd(row.completion_usd),
+        source=line(row.source),
+    )
