@@ -13,7 +13,7 @@ PAGES = {
     "c/3/": 9,
     "rules/": 2,
 }
-SITE = {"/seasons/": 4, "/status/": 5, "/about/": 1, "/s/nope/": 2, "/livez": 0}
+SITE = {"/seasons/": 5, "/status/": 6, "/about/": 2, "/s/nope/": 2, "/livez": 0}
 
 
 @pytest.mark.parametrize(("path", "queries"), PAGES.items())
