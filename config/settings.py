@@ -143,6 +143,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -200,7 +201,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"refusals in one line": {"()": "config.log_filters.RefusalInOneLine"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals in one line"]}
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Celery tells of each message several times; what came of it is told by whoever did the work.
     "loggers": {"celery": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"}},
