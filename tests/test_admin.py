@@ -168,29 +168,6 @@ def test_a_portfolio_shows_its_book_without_padding(operator: Client, played: Se
     assert ">10000 USDT<" in operator.get(page(Portfolio, "change", portfolio.pk)).content.decode()
 
 
-@pytest.mark.parametrize(
-    ("model", "name"),
-    [
-        (Entry, "all-cash in Winter"),
-        (Cycle, "week 1 of Winter"),
-        (Turn, "all-cash in week 1 of Winter"),
-        (Standing, "all-cash after week 1 of Winter"),
-    ],
-    ids=lambda value: getattr(value, "__name__", None),
-)
-def test_a_row_is_called_by_names_and_not_by_the_ids_of_others(
-    operator: Client, played: Season, model: type[Model], name: str
-) -> None:
-    (row,) = (row for row in model._default_manager.all() if str(row) == name)
-    assert name in operator.get(page(model, "change", row.pk)).content.decode()
-
-
-def test_times_are_shown_to_the_second_in_utc(operator: Client, played: Season) -> None:
-    text = operator.get(page(Cycle, "changelist")).content.decode()
-    assert "2024-01-08 00:00:00 UTC" in text
-    assert "midnight" not in text
-
-
 def test_strangers_are_sent_to_the_login(client: Client, played: Season) -> None:
     assert client.get(page(Turn, "changelist")).status_code == 302
 
