@@ -6,13 +6,22 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
+READER_GONE = 141  # what a shell reports of a program that SIGPIPE has ended
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
-        _execute()
+        try:
+            _execute()
+        finally:
+            sys.stdout.flush()  # here, where a reader that has left (`| head`) can be met, and not at exit
     except ImproperlyConfigured as error:
         sys.exit(str(error))
+    except BrokenPipeError:
+        # Python flushes once more at exit: that goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(READER_GONE)
 
 
 def _execute() -> None:

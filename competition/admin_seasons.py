@@ -69,7 +69,7 @@ class EntryInline(FactInline):
     ordering = ("number",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
-        return super().get_queryset(request).select_related("agent", "portfolio")
+        return super().get_queryset(request).select_related("season", "agent", "portfolio")
 
 
 @admin.register(Season)

@@ -80,7 +80,7 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.slug} in {self.season_id}"
+        return f"{self.slug} in {self.season}"
 
 
 class CycleQuerySet(models.QuerySet["Cycle"]):
@@ -129,7 +129,7 @@ class Cycle(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"cycle {self.number} of season {self.season_id}"
+        return f"week {self.number} of {self.season}"
 
 
 class Turn(models.Model):
@@ -173,7 +173,7 @@ class Turn(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"turn of entry {self.entry_id} in cycle {self.cycle_id}"
+        return f"{self.entry.slug} in {self.cycle}"
 
     def verdict_value(self) -> Verdict:
         """The stored verdict as the value the engine works with."""
@@ -216,7 +216,7 @@ class Standing(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.rank or '-'} {self.entry_id}"
+        return f"{self.entry.slug} after {self.cycle}"
 
 
 class Heartbeat(models.Model):

@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from pydantic import ValidationError as RulesInvalid
 
 from agents.models import Agent
+from competition.core.rule_problems import rule_problems
 from competition.core.rules import Rules
 from competition.core.states import SeasonState
 from competition.models import Entry, Season
@@ -20,16 +21,6 @@ def rules_text(document: Mapping[str, Any]) -> str:
     """A rules document as text, in the order in which the rules are declared; the database keeps none."""
     known = {name: document[name] for name in Rules.model_fields if name in document}
     return json.dumps({**known, **document}, indent=2)
-
-
-def rules_problems(invalid: RulesInvalid) -> list[str]:
-    """What is wrong with a rules document, one sentence each, led by the rule's name where there is one."""
-    found = invalid.errors(include_url=False, include_context=False, include_input=False)
-    return [": ".join([*map(str, problem["loc"]), _plainly(problem["msg"])]) for problem in found]
-
-
-def _plainly(message: str) -> str:
-    return message.removeprefix("Value error, ")
 
 
 class SeasonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
@@ -54,7 +45,7 @@ class SeasonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
             rules = Rules.model_validate_json(self.cleaned_data["rules"])
             listed_symbols(rules.universe)
         except RulesInvalid as invalid:
-            raise forms.ValidationError(rules_problems(invalid)) from None
+            raise forms.ValidationError(rule_problems(invalid)) from None
         except UnknownSymbol as unknown:
             raise forms.ValidationError(f"universe: {unknown}") from None
         entered = self.instance.entries.exclude(portfolio__quote=rules.quote) if self.instance.pk else ()

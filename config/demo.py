@@ -93,7 +93,11 @@ def _run() -> int:
     port = _port(os.environ)
     _check_free(port)
     data = Path(os.environ.get("DATA") or ROOT / ".data").resolve()
-    data.mkdir(parents=True, exist_ok=True)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        why = "is a file, not a folder" if data.is_file() else f"cannot be used: {error.strerror}"
+        raise StartError(f"{data} {why}. Choose another with DATA=...") from None
     _prepare("run", os.environ)
     return _serve(os.environ, port, data, f"Open Outcry runs at http://{HOST}:{port}/. Ctrl-C stops it.", lambda: None)
 

@@ -93,6 +93,8 @@ def data_folder(path: str | Path | None) -> Path:
     data = Path(path or Path(__file__).parent.parent / ".data").expanduser().resolve()
     try:
         data.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise EngineError(f"{data} is a file, not a folder. Choose another with DATA=...") from None
     except OSError as error:
         raise EngineError(f"{data} cannot be used: {error.strerror}. Choose another with DATA=...") from None
     return data

@@ -6,13 +6,14 @@ The comment above each `env(...)` line is its row in the README's configuration 
 
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
-env = environ.Env()
+from config.checked_env import CheckedEnv
+
+env = CheckedEnv()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -47,11 +48,11 @@ USD_PER_AGENT_DAY_MAX = env.str("USD_PER_AGENT_DAY_MAX", default="10")
 # USD that one entry may cost in a whole season at most.
 USD_PER_SEASON_MAX = env.str("USD_PER_SEASON_MAX", default="500")
 # Seconds between two looks at what is due, for beat and for the second ticker.
-TICK_EVERY_S = env.float("TICK_EVERY_S", default=60.0)
+TICK_EVERY_S = env.seconds("TICK_EVERY_S", default=60.0)
 # Path of the admin, so that it need not be guessable.
-ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
-# Least severe log message that is written: DEBUG, INFO, WARNING, ERROR.
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
+# Least severe log message that is written: DEBUG, INFO, WARNING, ERROR, CRITICAL.
+LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 
 if not SECRET_KEY:
     raise ImproperlyConfigured("Set SECRET_KEY to a long random text, or start with `make demo`, which makes one.")
@@ -142,6 +143,7 @@ LANGUAGE_CODE = "en"
 USE_I18N = False
 TIME_ZONE = "UTC"
 USE_TZ = True
+FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -199,7 +201,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"refusals in one line": {"()": "config.log_filters.RefusalInOneLine"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals in one line"]}
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     # Celery tells of each message several times; what came of it is told by whoever did the work.
     "loggers": {"celery": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "WARNING"}},

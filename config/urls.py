@@ -1,9 +1,12 @@
 from django.conf import settings
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
+    path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),  # asked for by browsers on pages without a head
     path("", include("competition.urls")),
 ]
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from itertools import batched, groupby
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from market.core.candles import Series
-from market.core.canonical import canonical_json
+from market.core.canonical import canonical_json, plain
 from market.core.klines import MAX_DECIMALS, MAX_TEXT_BYTES, KlineFileError, joined, parse_klines
 from market.core.outages import Gap, gaps_in, is_known_outage
 from market.core.snapshot import Snapshot
@@ -19,8 +20,10 @@ from market.core.symbols import UnknownSymbol
 from market.models import StoredSnapshot
 from market.queries import listed_symbols
 
+CHANGES_SHOWN = 5
 _GAPS_SHOWN = 10
 _LINES_PER_BLOCK = 10_000
+_NUMBERS = ("close", "open", "high", "low", "volume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +36,29 @@ class CheckedCandles:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A candle that was stored with other numbers: `column` is the close if that differs, else the first that does."""
+
+    symbol: str
+    timeframe: str
+    open_at: datetime
+    column: str
+    old: Decimal
+    new: Decimal
+
+    def __str__(self) -> str:
+        at = f"{self.open_at:%Y-%m-%d %H:%M} UTC"
+        return f"{self.symbol} {self.timeframe} {at}: {self.column} {plain(self.old)} → {plain(self.new)}"
+
+
+@dataclass(frozen=True, slots=True)
 class StoreCounts:
-    """How many candles of a series were not there before, were there with other numbers, were there alike."""
+    """How many candles of a series were not there before, were there with other numbers (the first), or alike."""
 
     new: int
     changed: int
     unchanged: int
+    changes: tuple[Change, ...] = ()
 
 
 class CandleFilesError(ValueError):
@@ -47,6 +67,20 @@ class CandleFilesError(ValueError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(problems))
+
+
+class StoredOtherwiseError(ValueError):
+    """Candles that are stored with other numbers and were not to be replaced; the message gives the first few."""
+
+    def __init__(self, counts: Sequence[StoreCounts]) -> None:
+        changed = sum(count.changed for count in counts)
+        candles = "1 candle is" if changed == 1 else f"{changed} candles are"
+        lines = [f"{candles} stored already, with other numbers:"]
+        lines += [f"  {change}" for count in counts for change in count.changes][:CHANGES_SHOWN]
+        if changed > CHANGES_SHOWN:
+            lines.append(f"  and {changed - CHANGES_SHOWN} more")
+        lines.append("If the new numbers are the right ones, add --replace.")
+        super().__init__("\n".join(lines))
 
 
 class UnexplainedGapsError(ValueError):
@@ -72,7 +106,7 @@ def read_candle_files(
 ) -> list[CheckedCandles]:
     """Read and check every file and join those of one symbol and timeframe; nothing is written.
 
-    Symbol and timeframe come from the file names unless given. A last candle open at `as_of` is dropped.
+    Symbol and timeframe come from the file names, or are given. A last candle open at `as_of` is dropped.
     All that is wrong with any of the files is in one `CandleFilesError`.
     """
     problems: list[str] = []
@@ -129,21 +163,24 @@ def _checked(parts: Sequence[tuple[str, Series]], accept_gaps: bool, problems: l
     return None
 
 
-def store_candles(all_series: Iterable[Series]) -> list[StoreCounts]:
-    """Insert or correct the candles of every series in one transaction; one count per series, in order.
+def store_candles(all_series: Iterable[Series], *, replace: bool = False) -> list[StoreCounts]:
+    """Insert the candles of every series in one transaction; one count per series, in order.
 
-    A candle already there with the same numbers is neither rewritten nor locked. A number that the table
-    would round (more than 18 decimals) or that is not finite raises `ValueError`, and nothing is kept.
+    A candle already there with the same numbers is neither rewritten nor locked; one with others is corrected if
+    `replace`, else `StoredOtherwiseError`. A number that the table would round (more than 18 decimals) or that is not
+    finite raises `ValueError`. Whatever is raised, nothing is kept.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_CREATE_INCOMING)
+        cursor.execute(_CREATE_TABLES)
         counts = [_store(cursor, series) for series in all_series]
-        cursor.execute("DROP TABLE incoming_candle")
+        if not replace and any(count.changed for count in counts):
+            raise StoredOtherwiseError(counts)
+        cursor.execute("DROP TABLE incoming_candle, differing_candle")
     return counts
 
 
 def _store(cursor: CursorWrapper, series: Series) -> StoreCounts:
-    cursor.execute("TRUNCATE incoming_candle")
+    cursor.execute("TRUNCATE incoming_candle, differing_candle")
     with cursor.copy("COPY incoming_candle FROM STDIN") as copy:
         for block in batched(_copy_lines(series), _LINES_PER_BLOCK):
             copy.write("".join(block))
@@ -154,9 +191,20 @@ def _store(cursor: CursorWrapper, series: Series) -> StoreCounts:
             f"or has more than {MAX_DECIMALS} decimals"
         )
     cursor.execute("ANALYZE incoming_candle")
-    cursor.execute(_UPSERT, {"symbol": series.symbol, "timeframe": series.timeframe})
+    market = {"symbol": series.symbol, "timeframe": series.timeframe}
+    cursor.execute(_FIND_DIFFERING, market)
+    cursor.execute(_FIRST_CHANGES, {"most": CHANGES_SHOWN})
+    changes = tuple(_change(series, *row) for row in cursor.fetchall())
+    cursor.execute(_UPSERT, market)
     new, changed = cursor.fetchone()
-    return StoreCounts(new, changed, len(series) - new - changed)
+    return StoreCounts(new, changed, len(series) - new - changed, changes)
+
+
+def _change(series: Series, open_at: datetime, *numbers: Decimal) -> Change:
+    """`numbers` are the five that are stored and then the five that come in, both in the order of `_NUMBERS`."""
+    pairs = zip(_NUMBERS, numbers[: len(_NUMBERS)], numbers[len(_NUMBERS) :], strict=True)
+    column, old, new = next((column, old, new) for column, old, new in pairs if old != new)
+    return Change(series.symbol, series.timeframe, open_at, column, old, new)
 
 
 def _copy_lines(series: Series) -> Iterator[str]:
@@ -164,9 +212,13 @@ def _copy_lines(series: Series) -> Iterator[str]:
     return ("\t".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
 
 
-_CREATE_INCOMING = """
+_CREATE_TABLES = """
 CREATE TEMPORARY TABLE incoming_candle (
     open_ms bigint, open numeric, high numeric, low numeric, close numeric, volume numeric
+);
+CREATE TEMPORARY TABLE differing_candle (
+    open_at timestamptz, open numeric, high numeric, low numeric, close numeric, volume numeric,
+    old_open numeric, old_high numeric, old_low numeric, old_close numeric, old_volume numeric
 )
 """
 
@@ -179,23 +231,32 @@ WHERE (
 ) IS NOT TRUE
 """
 
-# The join keeps unchanged rows away from ON CONFLICT, which would lock each of them and so write to its page.
+# What is new or differs. The join keeps unchanged rows away from ON CONFLICT, which would lock each of them and so
+# write to its page. It is an outer join also because an inner one, planned before the table has statistics, took
+# minutes.
+_FIND_DIFFERING = """
+INSERT INTO differing_candle
+SELECT timestamptz 'epoch' + incoming.open_ms * interval '1 millisecond',
+    incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume,
+    kept.open, kept.high, kept.low, kept.close, kept.volume
+FROM incoming_candle AS incoming LEFT JOIN market_candle AS kept
+    ON kept.symbol = %(symbol)s AND kept.timeframe = %(timeframe)s
+    AND kept.open_at = timestamptz 'epoch' + incoming.open_ms * interval '1 millisecond'
+WHERE (kept.open, kept.high, kept.low, kept.close, kept.volume)
+    IS DISTINCT FROM (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume)
+"""
+
+# The order of columns is that of _NUMBERS.
+_FIRST_CHANGES = """
+SELECT open_at, old_close, old_open, old_high, old_low, old_volume, close, open, high, low, volume
+FROM differing_candle WHERE old_close IS NOT NULL ORDER BY open_at LIMIT %(most)s
+"""
+
 # DO UPDATE repeats the condition for rows that another import stores meanwhile. In a new row xmax is 0.
 _UPSERT = """
-WITH incoming AS (
-    SELECT timestamptz 'epoch' + open_ms * interval '1 millisecond' AS open_at, open, high, low, close, volume
-    FROM incoming_candle
-),
-differing AS (
-    SELECT incoming.*
-    FROM incoming LEFT JOIN market_candle AS kept
-        ON kept.symbol = %(symbol)s AND kept.timeframe = %(timeframe)s AND kept.open_at = incoming.open_at
-    WHERE (kept.open, kept.high, kept.low, kept.close, kept.volume)
-        IS DISTINCT FROM (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume)
-),
-written AS (
+WITH written AS (
     INSERT INTO market_candle AS kept (symbol, timeframe, open_at, open, high, low, close, volume)
-    SELECT %(symbol)s, %(timeframe)s, open_at, open, high, low, close, volume FROM differing ORDER BY open_at
+    SELECT %(symbol)s, %(timeframe)s, open_at, open, high, low, close, volume FROM differing_candle ORDER BY open_at
     ON CONFLICT (symbol, timeframe, open_at) DO UPDATE
         SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
             volume = excluded.volume

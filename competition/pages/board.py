@@ -7,14 +7,15 @@ from decimal import Decimal
 
 from competition.core.ranking import Result, StandingRow, rank
 from competition.core.rules import Rules
+from competition.core.states import SeasonState
 from competition.models import Cycle, Entry, Season, Standing
 from competition.pages.columns import KINDS, Heading, Wish, arranged, headings
 from competition.pages.curves import Chart, Curves, chart_of, read_curves, spark_values
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
 from competition.pages.holdings import CASH, books_now
 from competition.pages.latest import Latest, latest_of
-from competition.pages.lead import Lead, lead_of
-from competition.pages.names import EntryName, entries_of, names_by_slug, spoken
+from competition.pages.lead import Lead, extremes_of, lead_of
+from competition.pages.names import EntryName, entries_of, names_by_slug
 from competition.pages.pictures import Segment, Spark, hues_of, segments, spark
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
 
@@ -100,7 +101,7 @@ def board_page(season: Season, progress: Progress, wish: Wish, now: datetime) ->
     return BoardPage(
         week=progress.week,
         weeks=rules.cycles,
-        lead=lead_of(board, names, rules, progress.week, by_lot),
+        lead=lead_of(board, names, rules, progress.week, by_lot, is_over=season.state == SeasonState.CLOSED),
         clock=clock_of(season, progress, now),
         chart=_chart(entries, names, rules, curves, board),
         table=_table(board, entries, names, wish, season, curves, progress.priced),
@@ -192,17 +193,4 @@ def _chart(
     board: Sequence[StandingRow],
 ) -> Chart:
     by_portfolio = {entry.portfolio_id: names[entry.slug] for entry in entries}
-    return chart_of("Equity, start = 100", _message(board, names, rules), by_portfolio, rules.benchmark, curves)
-
-
-def _message(board: Sequence[StandingRow], names: Mapping[str, EntryName], rules: Rules) -> str:
-    """The chart in one sentence."""
-    if not board:
-        return "Nobody has entered."
-    ordered = sorted(board, key=lambda row: (row.value, row.entry))
-    parts = [f"{spoken(names[row.entry])} at {money(row.value / rules.capital * 100, 1)}" for row in ordered]
-    sentence = f"Highest is {parts[-1]}, lowest {parts[0]}"
-    at = next((index for index, row in enumerate(ordered) if row.entry == rules.benchmark), None)
-    if at is None:
-        return f"{sentence}."
-    return f"{sentence}; the benchmark ({names[rules.benchmark].name}) at {parts[at].rpartition(' ')[2]}."
+    return chart_of("Equity, start = 100", extremes_of(board, names, rules), by_portfolio, rules.benchmark, curves)

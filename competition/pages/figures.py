@@ -86,6 +86,11 @@ def exact_duration(seconds: int) -> str:
     return f"{count:,} {one if count == 1 else many}"
 
 
+def every(seconds: int) -> str:
+    """A pace: `every minute`, `every 7 days`."""
+    return f"every {exact_duration(seconds).removeprefix('1 ')}"
+
+
 def relative(at: datetime, now: datetime) -> str:
     """`in 3 days`, `2 minutes ago`, `now`."""
     if abs(at - now) < timedelta(seconds=1):

@@ -46,10 +46,14 @@ class SeasonHead:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """`seasons` are the newest ones, for the switch."""
+    """`seasons` are the newest ones, for the switch; `board` is the slug of the season that Board and Rules lead to.
+
+    `as_of` is when the prices were taken that everybody traded at.
+    """
 
     seasons: tuple[Link, ...] = ()
     season: SeasonHead | None = None
+    board: str = ""
     as_of: Moment | None = None
 
 
@@ -78,7 +82,7 @@ def season_named(slug: str) -> Season:
 
 def frame_of(season: Season, as_of: Moment | None = None) -> Frame:
     """The frame of a page about one season, which must come from `current_season` or `season_named`."""
-    return Frame(season_links(), head_of(season), as_of)
+    return Frame(season_links(), head_of(season), season.slug, as_of)
 
 
 def head_of(season: Season) -> SeasonHead:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
-from competition.pages.figures import listed, ordinal, points, signed_percent
+from competition.pages.figures import listed, money, ordinal, points, signed_percent
 from competition.pages.names import EntryName, spoken
+
+NAMED_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +23,42 @@ def lead_of(
     rules: Rules,
     week: int,
     by_lot: Sequence[str],
+    *,
+    is_over: bool = False,
 ) -> Lead:
     """`board` is in order of rank after `week` weeks; `by_lot` are the slugs of entries that draw their weights."""
     ranked = [row for row in board if row.rank is not None]
     if not ranked:
-        return Lead("Nobody leads yet", _nobody(rules, week))
+        return Lead("Nobody finished first" if is_over else "Nobody leads yet", _nobody(rules, week))
     leaders = [row for row in ranked if row.rank == 1]
     who = listed([spoken(names[row.entry]) for row in leaders])
-    verb = "lead" if len(leaders) > 1 else "leads"
+    verb = "finished first" if is_over else "lead" if len(leaders) > 1 else "leads"
     headline = f"{who} {verb} after {_weeks(week)} with {signed_percent(leaders[0].net_return).text}"
     sentences = [_against_benchmark(leaders, names, rules), _little(week), _luck(ranked, names, by_lot)]
     return Lead(headline, " ".join(filter(None, sentences)))
+
+
+def extremes_of(board: Sequence[StandingRow], names: Mapping[str, EntryName], rules: Rules) -> str:
+    """The equity chart in one sentence: who is highest and lowest of a start at 100, and where the benchmark is."""
+    if not board:
+        return "Nobody has entered."
+    shown = {row.entry: money(row.value / rules.capital * 100, 1) for row in board}
+    values = [shown[row.entry] for row in sorted(board, key=lambda row: row.value)]
+    lowest, highest = values[0], values[-1]
+    if lowest == highest:
+        return f"All stand at {highest}."
+    top, bottom = (_at(value, shown, names) for value in (highest, lowest))
+    sentence = f"Highest {'are' if values.count(highest) > 1 else 'is'} {top}, lowest {bottom}"
+    if rules.benchmark not in shown:
+        return f"{sentence}."
+    return f"{sentence}; the benchmark ({names[rules.benchmark].name}) at {shown[rules.benchmark]}."
+
+
+def _at(value: str, shown: Mapping[str, str], names: Mapping[str, EntryName]) -> str:
+    """Who is shown at a value, by name unless they are many."""
+    slugs = sorted(slug for slug, text in shown.items() if text == value)
+    who = listed([spoken(names[slug]) for slug in slugs]) if len(slugs) <= NAMED_MAX else f"{len(slugs)} entries"
+    return f"{who} at {value}"
 
 
 def _nobody(rules: Rules, week: int) -> str:

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet, Subquery
 from competition.core.schedule import boundary
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState
 from competition.models import Cycle, Season
-from competition.pages.figures import Moment, exact_duration, moment, relative
+from competition.pages.figures import Moment, every, exact_duration, moment, relative
 from competition.pages.text import line
 from competition.pages.words import Mark, cycle_mark
 
@@ -89,10 +89,9 @@ def as_of(progress: Progress) -> Moment | None:
 def pace(season: Season) -> str:
     """How often decisions fall, and how much market passes between them."""
     rules = season.rule_book
-    every = exact_duration(rules.cycle_s)
     if runs_with_the_clock(season):
-        return f"a decision every {every}"
-    return f"a decision every {every}, for {exact_duration(rules.market_cycle_s)} of market"
+        return f"a decision {every(rules.cycle_s)}"
+    return f"a decision {every(rules.cycle_s)}, for {exact_duration(rules.market_cycle_s)} of market"
 
 
 def runs_with_the_clock(season: Season) -> bool:

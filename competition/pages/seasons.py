@@ -7,7 +7,7 @@ from django.db.models import Count, Max, Q
 from competition.core.states import CycleState, SeasonState
 from competition.models import Entry, Season, Standing
 from competition.pages.figures import Figure, Moment, moment, signed_percent
-from competition.pages.frame import Frame, season_links
+from competition.pages.frame import Frame, current_season, season_links
 from competition.pages.names import EntryName, name_of
 
 LENGTH_MAX = 200
@@ -43,8 +43,9 @@ def seasons_page() -> tuple[SeasonLine, ...]:
 
 
 def archive_frame() -> Frame:
-    """The frame of pages that are about no season in particular."""
-    return Frame(season_links())
+    """The frame of pages that are about no season in particular; Board and Rules are those of the current one."""
+    season = current_season()
+    return Frame(season_links(), board=season.slug if season else "")
 
 
 def _leaders(weeks: dict[int, int]) -> dict[int, list[Standing]]:

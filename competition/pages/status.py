@@ -2,7 +2,7 @@
 
 import platform
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -22,6 +22,7 @@ from competition.pages.figures import Moment, duration, moment, relative
 from competition.pages.names import EntryName, name_of
 from competition.pages.progress import pace
 from competition.pages.text import detail
+from competition.pages.troubles import lost_before, lost_lately, stuck
 from competition.pages.words import Mark, cycle_mark
 
 STRIP_LENGTH = 12
@@ -50,7 +51,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class SeasonStatus:
-    """`next_at` is None when the calendar has no further week."""
+    """`next_at` is None when the calendar has no further week. `troubles` are sentences about an open season."""
 
     slug: str
     name: str
@@ -63,6 +64,8 @@ class SeasonStatus:
     is_overdue: bool
     running: Cell | None
     strip: tuple[Cell, ...]
+    troubles: tuple[str, ...]
+    without_decision: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,11 @@ class Incident:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
+    """`headline` sums up, `verdict` says what is wrong in full sentences."""
+
     at: Moment
+    headline: str
     verdict: str
-    is_well: bool
     beats: tuple[Beat, ...]
     stale_after: str
     seasons: tuple[SeasonStatus, ...]
@@ -90,11 +95,11 @@ def status_page(now: datetime) -> StatusPage:
     stale_after = timedelta(seconds=max(30.0, 3 * settings.TICK_EVERY_S))
     beats = tuple(_beat(row, now, stale_after) for row in Heartbeat.objects.order_by("name"))
     seasons = _seasons(now, stale_after)
-    verdict = _verdict(beats, seasons)
+    headline, verdict = _verdict(beats, seasons)
     return StatusPage(
         at=moment(now),
-        verdict=verdict or "Everything that should be running is running.",
-        is_well=not verdict,
+        headline=headline,
+        verdict=verdict,
         beats=beats,
         stale_after=duration(stale_after),
         seasons=seasons,
@@ -107,15 +112,24 @@ def _beat(row: Heartbeat, now: datetime, stale_after: timedelta) -> Beat:
     return Beat(row.name, moment(row.at), relative(row.at, now), now - row.at > stale_after)
 
 
-def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus]) -> str:
-    """What is wrong, in a sentence; empty when nothing is."""
-    if any(season.is_open for season in seasons) and not beats:
-        return "A season is open and nobody has ever ticked. Start the ticker and the worker."
-    silent = [beat.name for beat in beats if beat.is_stale]
-    if silent and any(season.is_open for season in seasons):
-        return f"Not heard of lately: {', '.join(silent)}. Weeks may open late until it is started again."
-    overdue = [season for season in seasons if season.is_overdue]
-    return f"A week of {overdue[0].name} is due and has not opened." if overdue else ""
+def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus]) -> tuple[str, str]:
+    """A headline, and what is wrong in sentences; both calm when nothing is."""
+    running = [season for season in seasons if season.is_open]
+    troubles = [*_silence(beats), *(trouble for season in running for trouble in season.troubles)] if running else []
+    if troubles:
+        return "Something needs attention.", " ".join(troubles)
+    past = [f"{season.without_decision} of {season.name}" for season in running if season.without_decision]
+    if past:
+        return "All runs again.", f"Everything is running. Lately without a decision: {'; '.join(past)}."
+    return "All is well.", "Everything that should be running is running."
+
+
+def _silence(beats: Sequence[Beat]) -> list[str]:
+    """Who should tick and does not, while a season is open."""
+    if not beats:
+        return ["A season is open and nobody has ever ticked. Start the ticker and the worker."]
+    silent = ", ".join(beat.name for beat in beats if beat.is_stale)
+    return [f"Not heard of lately: {silent}. Weeks may open late until it is started again."] if silent else []
 
 
 def _seasons(now: datetime, patience: timedelta) -> tuple[SeasonStatus, ...]:
@@ -141,6 +155,7 @@ def _season(season: Season, cycles: Sequence[Cycle], now: datetime, patience: ti
     last = cycles[-1].number if cycles else 0
     due = boundary(rules, last + 1) if season.state == SeasonState.OPEN and last < rules.cycles else None
     running = next((cycle for cycle in cycles if cycle.state not in TERMINAL_CYCLES), None)
+    is_overdue = running is None and due is not None and now - due > patience
     return SeasonStatus(
         slug=season.slug,
         name=season.name,
@@ -150,10 +165,25 @@ def _season(season: Season, cycles: Sequence[Cycle], now: datetime, patience: ti
         weeks=f"{last} of {rules.cycles:,}",
         next_at=moment(due) if due else None,
         next_in=relative(due, now) if due else "",
-        is_overdue=running is None and due is not None and now - due > patience,
+        is_overdue=is_overdue,
         running=_cell(running) if running else None,
         strip=tuple(_cell(cycle) for cycle in cycles),
+        troubles=tuple(_troubles(season, cycles, is_overdue, now, patience)),
+        without_decision=lost_before(cycles),
     )
+
+
+def _troubles(
+    season: Season, cycles: Sequence[Cycle], is_overdue: bool, now: datetime, patience: timedelta
+) -> Iterator[str]:
+    if is_overdue:
+        yield f"A week of {season.name} is due and has not opened."
+    for cycle in cycles:
+        why = "" if cycle.state in TERMINAL_CYCLES else stuck(cycle, season.rule_book, now, patience)
+        if why:
+            yield f"Week {cycle.number} of {season.name} {why}."
+    if lost := lost_lately(cycles):
+        yield f"In {season.name} {lost}."
 
 
 def _cell(cycle: Cycle) -> Cell:

@@ -16,7 +16,7 @@ def cycle(request: HttpRequest, season_slug: str, number: int) -> HttpResponse:
     found = cycle_numbered(season, number)
     fragment = fragment_of(request, ("progress",))
     page = cycle_head(season, found) if fragment else cycle_page(season, found, number_of_page)
-    frame = frame_of(season, moment(found.as_of) if found.snapshot else None)
+    frame = frame_of(season, moment(found.trade_as_of) if found.trade_as_of else None)
     return answer(request, "cycle.html", {"frame": frame, "page": page}, fragment=fragment)
 
 

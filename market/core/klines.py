@@ -47,7 +47,7 @@ def parse_klines(
 ) -> Series:
     """The closed candles of one file, oldest first; `KlineFileError` carries all that is wrong with it.
 
-    Symbol and timeframe come from the file name unless given. A last candle not closed at `as_of` is dropped.
+    Symbol and timeframe come from the file name, or are given. A last candle not closed at `as_of` is dropped.
     Holes are allowed here: `market.core.outages` judges them once all files of a symbol are joined.
     """
     symbol, timeframe = market_of(name, symbol, timeframe)
@@ -64,17 +64,30 @@ def parse_klines(
 
 
 def market_of(name: str, symbol: str | None, timeframe: str | None) -> tuple[str, str]:
-    """Symbol and timeframe of a file: those given, else those in its name (`BTCUSDT-1h-2021-01.zip`)."""
+    """Symbol and timeframe of a file, from its name (`BTCUSDT-1h-2021-01.zip`) or as given; both must agree."""
     match = _FILE_NAME.fullmatch(name)
     named_symbol, named_timeframe = match.groups() if match else (None, None)
+    for option, given, named in (("--symbol", symbol, named_symbol), ("--timeframe", timeframe, named_timeframe)):
+        if given and named and given != named:
+            advice = f"leave {option} away, or rename the file if the name is wrong"
+            raise KlineFileError(name, [f"its name says {named}, {option} says {given}; {advice}"])
     symbol, timeframe = symbol or named_symbol, timeframe or named_timeframe
     if symbol is None or timeframe is None:
-        advice = "rename it like BTCUSDT-1h-2021-01.zip or BTCUSDT-1h.csv.gz, or state symbol and timeframe"
-        raise KlineFileError(name, [f"its name does not tell symbol and timeframe: {advice}"])
+        raise KlineFileError(name, [_what_is_missing(symbol, timeframe)])
     if timeframe not in TIMEFRAME_S:
         known = ", ".join(TIMEFRAME_S)
         raise KlineFileError(name, [f"timeframe {timeframe!r} is not known; known are {known}"])
     return symbol, timeframe
+
+
+def _what_is_missing(symbol: str | None, timeframe: str | None) -> str:
+    missing = {"symbol": ("--symbol BTCUSDT", symbol), "timeframe": ("--timeframe 1h", timeframe)}
+    names = [name for name, (_, given) in missing.items() if given is None]
+    flags = [flag for flag, given in missing.values() if given is None]
+    return (
+        f"its name does not tell its {' and '.join(names)}: add {' '.join(flags)}, "
+        "or rename it like BTCUSDT-1h-2021-01.zip"
+    )
 
 
 def unpacked(name: str, data: bytes) -> str:

@@ -32,7 +32,7 @@
       attributionLogo: false,
     },
     grid: { vertLines: { visible: false }, horzLines: { color: colour("hair") } },
-    rightPriceScale: { borderVisible: false },
+    rightPriceScale: { borderVisible: false, entireTextOnly: true },
     timeScale: { borderColor: colour("hair") },
   });
   const strokeColour = (line) => colour(line.tone === "benchmark" ? "ink" : `hue-${line.hue}`);

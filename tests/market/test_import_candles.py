@@ -55,13 +55,36 @@ def test_a_file_is_stored_and_told_by_symbol_count_and_period(tmp_path: Path) ->
     assert (candle.open, candle.high, candle.low, candle.close, candle.volume) == (10, 12, 9, 11, 5)
 
 
-def test_importing_again_tells_what_was_new_changed_and_unchanged(tmp_path: Path) -> None:
+def test_importing_again_tells_what_was_new_and_unchanged(tmp_path: Path) -> None:
     path = write(tmp_path / "BTCUSDT-1h.csv", JUNE, 24)
     run(path)
-    assert run(path)[0].startswith("BTCUSDT 1h: 0 new, 0 changed, 24 unchanged, ")
-    write(path, JUNE, 26, close="11.5")
-    assert run(path)[0].startswith("BTCUSDT 1h: 2 new, 24 changed, 0 unchanged, ")
+    write(path, JUNE, 26)
+    assert run(path)[0].startswith("BTCUSDT 1h: 2 new, 0 changed, 24 unchanged, ")
+
+
+def test_candles_stored_with_other_numbers_are_refused_and_named(tmp_path: Path) -> None:
+    run(write(tmp_path / "BTCUSDT-1h.csv", JUNE, 7))
+    with pytest.raises(CommandError) as refused:
+        run(write(tmp_path / "BTCUSDT-1h.csv", JUNE, 8, close="11.5"))
+    lines = str(refused.value).splitlines()
+    assert lines[0] == "7 candles are stored already, with other numbers:"
+    assert lines[1] == "  BTCUSDT 1h 2022-06-01 00:00 UTC: close 11 → 11.5"
+    assert lines[6:] == ["  and 2 more", "If the new numbers are the right ones, add --replace.", "Nothing was stored."]
+    assert (Candle.objects.count(), Candle.objects.get(open_at=JUNE).close) == (7, 11)
+
+
+def test_candles_to_be_replaced_are_rewritten_and_told(tmp_path: Path) -> None:
+    run(write(tmp_path / "BTCUSDT-1h.csv", JUNE, 7))
+    told = run(write(tmp_path / "BTCUSDT-1h.csv", JUNE, 8, close="11.5"), "--replace")
+    assert told[0].startswith("BTCUSDT 1h: 1 new, 7 changed, 0 unchanged, ")
+    assert told[1] == "  replaced: BTCUSDT 1h 2022-06-01 00:00 UTC: close 11 → 11.5"
+    assert told[6:] == ["  and 2 more"]
     assert Candle.objects.get(open_at=JUNE).close == Decimal("11.5")
+
+
+def test_a_symbol_may_be_typed_in_small_letters(tmp_path: Path) -> None:
+    run(write(tmp_path / "candles.csv", JUNE, 3), "--symbol", "solusdt", "--timeframe", "1h")
+    assert coverage("SOLUSDT", "1h") == Coverage(JUNE, JUNE + 2 * HOUR, 3)
 
 
 def test_months_of_one_symbol_are_joined_whatever_the_order_of_the_files(tmp_path: Path) -> None:
@@ -141,6 +164,26 @@ def test_an_unknown_symbol_is_refused_with_the_listed_ones_and_where_to_add_it(t
     message = why_refused(write(tmp_path / "DOGEUSDT-1h.csv", JUNE, 2))
     assert "Unknown symbol 'DOGEUSDT'. Listed: ADAUSDT, BNBUSDT, BTCUSDT, ETHUSDT, SOLUSDT." in message
     assert "A symbol can be added in the admin" in message
+
+
+def test_a_symbol_that_contradicts_the_name_of_the_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "ETHUSDT-1h.csv", JUNE, 2)
+    says = "its name says ETHUSDT, --symbol says BTCUSDT; leave --symbol away, or rename the file if the name is wrong"
+    assert says in why_refused(path, "--symbol", "BTCUSDT")
+
+
+def test_a_timeframe_that_contradicts_the_name_of_the_file_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "ETHUSDT-1h.csv", JUNE, 2)
+    assert "its name says 1h, --timeframe says 1d;" in why_refused(path, "--timeframe", "1d")
+
+
+def test_what_neither_name_nor_option_tells_is_named_with_its_flag(tmp_path: Path) -> None:
+    path = write(tmp_path / "candles.csv", JUNE, 2)
+    assert "its name does not tell its symbol and timeframe: add --symbol BTCUSDT --timeframe 1h, or" in why_refused(
+        path
+    )
+    assert "its name does not tell its timeframe: add --timeframe 1h, or" in why_refused(path, "--symbol", "BTCUSDT")
+    assert "its name does not tell its symbol: add --symbol BTCUSDT, or" in why_refused(path, "--timeframe", "1h")
 
 
 def test_a_folder_is_refused(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from market.core.snapshot import Snapshot, snapshot_of
 from market.core.symbols import DEFAULT_SYMBOLS, FILTERS_AS_OF, UnknownSymbol
 from market.models import Candle, ListedSymbol, StoredSnapshot
 from market.queries import Coverage, coverage, listed_symbols, loaded, stored_candles
-from market.services import StoreCounts, store_candles, store_snapshot
+from market.services import StoreCounts, StoredOtherwiseError, store_candles, store_snapshot
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -76,10 +76,29 @@ def test_storing_the_same_again_touches_no_row() -> None:
 def test_a_corrected_candle_is_rewritten_alone() -> None:
     store_candles([hourly("BTCUSDT", ["1", "2", "3"])])
     before = row_versions("BTCUSDT")
-    assert store_candles([hourly("BTCUSDT", ["1", "2.5", "3", "4"])]) == [StoreCounts(new=1, changed=1, unchanged=2)]
+    (count,) = store_candles([hourly("BTCUSDT", ["1", "2.5", "3", "4"])], replace=True)
+    assert (count.new, count.changed, count.unchanged) == (1, 1, 2)
+    assert [str(change) for change in count.changes] == ["BTCUSDT 1h 2024-01-01 01:00 UTC: close 2 → 2.5"]
     after = row_versions("BTCUSDT")
     assert [old == new for old, new in zip(before, after, strict=False)] == [True, False, True]
     assert stored("BTCUSDT").closes == (1, Decimal("2.5"), 3, 4)
+
+
+@pytest.mark.django_db
+def test_a_candle_with_other_numbers_keeps_every_series_out_unless_it_is_to_be_replaced() -> None:
+    store_candles([hourly("BTCUSDT", ["1", "2", "3"])])
+    with pytest.raises(StoredOtherwiseError, match="1 candle is stored already"):
+        store_candles([hourly("ETHUSDT", ["1"]), hourly("BTCUSDT", ["1", "2.5", "3", "4"])])
+    assert stored("BTCUSDT").closes == (1, 2, 3)
+    assert stored("ETHUSDT").closes == ()
+
+
+@pytest.mark.django_db
+def test_a_candle_that_differs_in_its_volume_alone_is_told_by_its_volume() -> None:
+    series = hourly("BTCUSDT", ["1"])
+    store_candles([series])
+    with pytest.raises(StoredOtherwiseError, match=r"00:00 UTC: volume [0-9.]+ → 77"):
+        store_candles([replace(series, volumes=(Decimal(77),))])
 
 
 @pytest.mark.django_db

@@ -145,4 +145,16 @@ def test_before_the_first_week_everybody_stands_at_the_start_unranked() -> None:
 @pytest.mark.django_db
 def test_nobody_leads_before_ranks_begin() -> None:
     page = Page(play_season("short", weeks=2).get())
-    assert page.texts("h1") == ["Nobody leads yet."]
+    assert page.texts("h1") == ["Nobody finished first."]
+
+
+def test_who_leads_a_season_that_is_over_has_finished_first(played: Played) -> None:
+    (headline,) = Page(played.get()).texts("h1")
+    assert " finished first after 6 weeks with " in headline
+
+
+def test_the_board_and_the_page_of_its_week_are_priced_at_the_same_instant(played: Played) -> None:
+    pages = [Page(played.get(path)) for path in ("", "c/6/")]
+    board, cycle = ([tag.text for tag in page.all("time")][-1] for page in pages)
+    assert board == cycle
+    assert all("Trade prices as of" in " ".join(page.texts("li")) for page in pages)

@@ -10,6 +10,7 @@ from competition.pages.figures import (
     Figure,
     basis_points,
     duration,
+    every,
     exact_duration,
     listed,
     moment,
@@ -96,6 +97,13 @@ def test_a_length_of_time_is_in_the_unit_that_fits(seconds: int, shown: str) -> 
 )
 def test_a_rule_gives_its_length_of_time_without_rounding(seconds: int, shown: str) -> None:
     assert exact_duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(60, "every minute"), (604_800, "every 7 days"), (90, "every 90 seconds")]
+)
+def test_a_pace_of_one_leaves_the_number_out(seconds: int, shown: str) -> None:
+    assert every(seconds) == shown
 
 
 def test_an_instant_is_near_or_far_seen_from_now() -> None:

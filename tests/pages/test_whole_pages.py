@@ -1,11 +1,16 @@
 """Every page answers in full to a plain request, and says what is simulated."""
 
+import hashlib
+import json
+
 import pytest
+from django.conf import settings
 from django.test import Client
 
+from competition.pages.about import MANIFEST
 from tests.pages.asked import Asked
 from tests.pages.reading import Page
-from tests.pages.seasons import Played
+from tests.pages.seasons import Played, running_season
 
 ABOUT_A_SEASON = ["", "e/swinger/", "e/all-cash/", "e/refuser/", "c/1/", "c/6/", "rules/", "costs/"]
 ABOUT_THE_SITE = ["/", "/seasons/", "/status/", "/about/"]
@@ -106,3 +111,25 @@ def test_a_link_into_a_page_finds_what_it_points_at(played: Played) -> None:
     }
     assert pointed_at
     assert pointed_at <= targets
+
+
+@pytest.mark.parametrize("path", ["/seasons/", "/status/", "/about/"])
+def test_a_page_of_the_site_leads_to_the_board_and_rules_of_the_newest_open_season(
+    played: Played, client: Client, path: str
+) -> None:
+    running_season()
+    page = Page.of(client.get(path))
+    assert page.all("a", href="/s/running/rules/")
+    assert "Board" in page.texts("a", href="/s/running/")
+
+
+def test_the_icon_is_found_where_browsers_look_for_it_unasked(client: Client) -> None:
+    response = client.get("/favicon.ico")
+    assert (response.status_code, response.headers["Location"]) == (302, "/static/icon.svg")
+
+
+def test_the_licence_of_every_library_is_a_text_that_a_browser_shows() -> None:
+    for row in json.loads((settings.BASE_DIR / MANIFEST).read_text())["files"]:
+        licence = settings.BASE_DIR / "static" / "vendor" / row["licence_file"]
+        assert licence.suffix == ".txt"
+        assert hashlib.sha256(licence.read_bytes()).hexdigest() == row["licence_sha256"]

@@ -1,6 +1,7 @@
 """Play a season over stored or synthetic candles through the one engine, and print the board."""
 
 import json
+import re
 import sys
 from argparse import ArgumentParser
 from datetime import UTC, datetime
@@ -12,11 +13,21 @@ from tqdm import tqdm
 
 from competition.core.play import PlayedSeason
 from competition.core.ranking import StandingRow
+from competition.core.rule_problems import rule_problems
 from competition.services.playing import NotPlayable, Wish, capital_of, play_rules, rules_for, summary
 from market.core.symbols import DEFAULT_SYMBOLS, UnknownSymbol
+from market.queries import listed_symbols
 
 DEFAULTS = ",".join(symbol.name for symbol in DEFAULT_SYMBOLS)
 OPTIONS = ("max_weight", "min_cash", "max_turnover", "drift_band", "fee_bps", "slippage_bps")
+FLAGS = {
+    **{option: f"--{option.replace('_', '-')}" for option in OPTIONS},
+    "universe": "--symbols",
+    "capital": "--capital",
+    "cycles": "--to",
+    "market_seed": "--seed",
+}
+EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # before it nothing was traded
 
 
 class Command(BaseCommand):
@@ -30,19 +41,19 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1, help="moves the random entries and the synthetic market")
         parser.add_argument("--capital", default="10000", help="start capital of each entry, in USDT")
         for option in OPTIONS:
-            parser.add_argument(
-                f"--{option.replace('_', '-')}", help=f"the season's {option}; default: as in the rules"
-            )
+            parser.add_argument(FLAGS[option], help=f"the season's {option}; default: as in the rules")
         parser.add_argument("--json", action="store_true", dest="as_json", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             wish = _wish(options)
+            listed_symbols(wish.symbols)  # before the rules, which would only say that FOO is not bought with USDT
             rules = rules_for(wish)
             with tqdm(total=rules.cycles, unit="week", file=sys.stderr, disable=None, leave=False) as bar:
                 played = play_rules(wish.slug, rules, wish.seed, lambda cycle: bar.update() and None)
         except ValidationError as error:
-            raise CommandError(_rule_errors(error)) from None
+            problems = "; ".join(map(_with_flags, rule_problems(error)))
+            raise CommandError(f"These rules cannot be played: {problems}.") from None
         except (NotPlayable, UnknownSymbol) as error:
             raise CommandError(str(error)) from None
         if options["as_json"]:
@@ -86,15 +97,16 @@ def _wish(options: dict[str, Any]) -> Wish:
 
 def _date(text: str, option: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+        date = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise CommandError(f"{option} {text!r} is not a date; write it as 2021-01-04.") from None
+    if not EARLIEST <= date <= LATEST:
+        raise CommandError(
+            f"{option} {text} is out of reach; choose a date from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}."
+        )
+    return date
 
 
-def _rule_errors(error: ValidationError) -> str:
-    lines = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        text = problem["msg"].removeprefix("Value error, ")
-        lines.append(f"{where}: {text}" if where else text)
-    return "These rules cannot be played: " + "; ".join(lines)
+def _with_flags(problem: str) -> str:
+    """The sentence with the names of rules as the user typed them."""
+    return re.sub(r"\b[a-z_]+\b", lambda name: FLAGS.get(name[0], name[0]), problem)

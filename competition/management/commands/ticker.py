@@ -1,6 +1,8 @@
 """The second ticker: does the same as beat and the workers, with nothing but the database. Redis may be gone."""
 
+import asyncio
 import logging
+import math
 import signal
 import threading
 from argparse import ArgumentParser
@@ -9,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import aiohttp
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 from django.utils import timezone
@@ -20,6 +23,7 @@ from competition.services import asking_round, ticking
 
 logger = logging.getLogger(__name__)
 STEP_THREADS, ASK_THREADS = 2, 8  # asking waits for models; nobody else may have to wait with it
+RUNNER_LOOK_S = 2.0
 
 
 class Command(BaseCommand):
@@ -30,6 +34,8 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="second ticker", help="under which it shows on the status page")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 < options["every"] < math.inf:
+            raise CommandError(f"--every must be a number of seconds above zero, not {options['every']:g}.")
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
@@ -50,6 +56,7 @@ class Steps:
         self._pools = pools
         self._lock = threading.Lock()
         self._running: set[tuple[str, int]] = set()
+        self._runner = Runner(settings.RUNNER_URL)
 
     def dispatch(self, step: str, cycle_id: int) -> None:
         with self._lock:
@@ -60,13 +67,44 @@ class Steps:
 
     def _run(self, step: str, cycle_id: int) -> None:
         try:
-            outlive_database_outage(partial(take_step, step, cycle_id))
+            if step != ticking.ASK or self._runner.is_there():
+                outlive_database_outage(partial(take_step, step, cycle_id))
         except Exception:
             logger.exception("step %s of cycle %s failed; the next tick tries again", step, cycle_id)
         finally:
             connections.close_all()
             with self._lock:
                 self._running.discard((step, cycle_id))
+
+
+class Runner:
+    """Whether the runner answers, looked at before anybody is asked: a question to nobody would cost an attempt.
+
+    Says once that it has gone, and once that it is back.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+        self._was_there = True
+
+    def is_there(self) -> bool:
+        there = asyncio.run(_answers(f"{self._url}/livez"))
+        if there != self._was_there:
+            self._was_there = there
+            if there:
+                logger.info("the runner at %s answers again", self._url)
+            else:
+                logger.warning("no runner answers at %s, so nobody is asked; RUNNER_URL says where it is", self._url)
+        return there
+
+
+async def _answers(url: str) -> bool:
+    timeout = aiohttp.ClientTimeout(total=RUNNER_LOOK_S)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False
 
 
 def look(name: str, dispatch: ticking.Dispatch) -> None:

@@ -10,7 +10,14 @@ from tqdm import tqdm
 
 from market.core.candles import TIMEFRAME_S, from_ms
 from market.core.outages import Gap
-from market.services import CandleFilesError, CheckedCandles, StoreCounts, read_candle_files, store_candles
+from market.services import (
+    CandleFilesError,
+    CheckedCandles,
+    StoreCounts,
+    StoredOtherwiseError,
+    read_candle_files,
+    store_candles,
+)
 
 GAPS_SHOWN = 20
 
@@ -23,12 +30,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
-        parser.add_argument("--symbol", help="symbol of the files, when their names do not tell, as BTCUSDT")
+        parser.add_argument(
+            "--symbol", type=str.upper, help="symbol of the files, when their names do not tell, as BTCUSDT"
+        )
         parser.add_argument("--timeframe", choices=TIMEFRAME_S, help="length of their candles, likewise")
         parser.add_argument(
             "--accept-gaps",
             action="store_true",
             help="store series with holes no known outage explains; only if the exchange was really down",
+        )
+
+        parser.add_argument(
+            "--replace", action="store_true", help="rewrite candles that are stored with other numbers, and list them"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -43,7 +56,11 @@ class Command(BaseCommand):
             )
         except CandleFilesError as error:
             raise CommandError(f"{error}\nNothing was stored.") from error
-        counts = store_candles(_progress([candles.series for candles in checked], "Storing candles"))
+        series = _progress([candles.series for candles in checked], "Storing candles")
+        try:
+            counts = store_candles(series, replace=options["replace"])
+        except StoredOtherwiseError as error:
+            raise CommandError(f"{error}\nNothing was stored.") from error
         for candles, count in zip(checked, counts, strict=True):
             self.stdout.write("\n".join(_report(candles, count)))
 
@@ -58,6 +75,8 @@ def _report(candles: CheckedCandles, count: StoreCounts) -> list[str]:
     return [
         f"{series.symbol} {series.timeframe}: {count.new} new, {count.changed} changed, "
         f"{count.unchanged} unchanged, from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC",
+        *(f"  replaced: {change}" for change in count.changes),
+        *([f"  and {count.changed - len(count.changes)} more"] if count.changed > len(count.changes) else []),
         *_listed("known outage", candles.known_outages),
         *_listed("gap accepted", candles.accepted_gaps),
     ]

@@ -1,0 +1,59 @@
+"""The second ticker, started by hand: it asks nobody while no runner answers, and says so."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from agents.models import Attempt
+from competition.core.states import CycleState
+from competition.management.commands.ticker import Runner, Steps
+from competition.services import ticking
+from tests.live.servers import free_port, one_answer_server
+from tests.live.stage import Stage
+
+ALIVE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def take(*steps: tuple[str, int]) -> None:
+    """Take the steps as the ticker does, and return when they are over."""
+    with ThreadPoolExecutor(1) as pool:
+        dispatcher = Steps(dict.fromkeys((ticking.ADVANCE, ticking.ASK), pool))
+        for step in steps:
+            pool.submit(lambda: None).result()  # the one before is over: a running step is not taken twice
+            dispatcher.dispatch(*step)
+
+
+def test_without_a_runner_nobody_is_asked_and_one_line_says_so(
+    stage: Stage, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.RUNNER_URL = f"http://127.0.0.1:{free_port()}"
+    stage.tick()
+    cycle = stage.cycle(1)
+    assert cycle.state == CycleState.ASKING
+    take((ticking.ASK, cycle.id), (ticking.ASK, cycle.id))
+    assert not Attempt.objects.exists()
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert line == f"no runner answers at {settings.RUNNER_URL}, so nobody is asked; RUNNER_URL says where it is"
+
+
+def test_without_a_runner_every_other_step_is_taken(stage: Stage, settings: Settings) -> None:
+    settings.RUNNER_URL = f"http://127.0.0.1:{free_port()}"
+    ticking.tick(stage.now, lambda step, cycle_id: None)
+    cycle = stage.cycle(1)
+    assert cycle.state == CycleState.BRIEFING
+    take((ticking.ADVANCE, cycle.id))
+    assert stage.cycle(1).state != CycleState.BRIEFING
+
+
+def test_a_runner_that_answers_is_there() -> None:
+    with one_answer_server(ALIVE) as url:
+        assert Runner(url).is_there()
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "nan", "inf"])
+def test_a_pace_that_is_none_is_refused(every: str) -> None:
+    with pytest.raises(CommandError, match="--every must be a number of seconds above zero, not"):
+        call_command("ticker", f"--every={every}")
