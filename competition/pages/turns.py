@@ -197,12 +197,14 @@ def _weights(turn: Turn, portfolio: Mapping[str, Any], quote: str) -> tuple[Weig
     held = {name: holding["weight"] for name, holding in portfolio["holdings"].items()}
     held[quote] = portfolio["cash_weight"]
     shares = {name: Decimal(share) for name, share in wanted.items()}
+    left = 1 - sum((share for name, share in shares.items() if name != quote), Decimal(0))
+    rest = percent(left) if left < 0 else "the rest"
     names = sorted(held.keys() | shares.keys(), key=lambda name: (-shares.get(name, Decimal(0)), name))
     return tuple(
         WeightLine(
             text.line(name),
             percent(Decimal(held.get(name, 0))),
-            percent(shares[name]) if name in shares else ("the rest" if name == quote else percent(Decimal(0))),
+            percent(shares[name]) if name in shares else (rest if name == quote else percent(Decimal(0))),
         )
         for name in names
     )
