@@ -6,7 +6,6 @@ The parent's side of `agents.zygote`. It runs in one event loop and imports noth
 import asyncio
 import itertools
 import logging
-import os
 import socket
 import subprocess
 import sys
@@ -112,24 +111,25 @@ class Children:
     async def _run(self, job: bytes, ends_at: float, take: Callable[[bytes], None]) -> Ending:
         loop, ending = asyncio.get_running_loop(), Ending.NOT_STARTED
         try:
-            async with asyncio.timeout_at(ends_at), self._child() as line:
+            async with asyncio.timeout_at(ends_at), self._child(take) as ear:
                 ending = Ending.OUT_OF_TIME
                 head = JOB_HEAD.pack(max(ends_at - loop.time(), 0.001), len(job))
                 with suppress(ConnectionError):  # it is gone already, which reading will tell
-                    await loop.sock_sendall(line, head + job)
-                ending = await _listen(line, take)
+                    await loop.sock_sendall(ear.line, head + job)
+                ending = await ear.listen()
         except TimeoutError:
             logger.debug("a job was killed at the end of its time")
         return ending
 
     @asynccontextmanager
-    async def _child(self) -> AsyncIterator[socket.socket]:
-        """A new child's line; on leaving, the child is dead."""
+    async def _child(self, take: Callable[[bytes], None]) -> AsyncIterator["_Ear"]:
+        """A new child; on leaving, it is dead and heard to its end."""
         zygote, number, line = await self._start()
+        ear = _Ear(line, take)
         try:
-            yield line
+            yield ear
         finally:
-            await asyncio.shield(_end(zygote, number, line))
+            await asyncio.shield(_end(zygote, number, ear))
 
     async def _start(self) -> tuple[Zygote, int, socket.socket]:
         while True:
@@ -166,32 +166,42 @@ class Children:
         return was_ready
 
 
-async def _listen(line: socket.socket, take: Callable[[bytes], None]) -> Ending:
-    """Give every whole line to `take` until the child has ended or has said too much."""
-    loop, total, unfinished = asyncio.get_running_loop(), 0, list[bytes]()
-    with suppress(ConnectionError):
-        while chunk := await loop.sock_recv(line, 65_536):
-            total += len(chunk)
-            if total > SAID_BYTES_MAX:
-                return Ending.TOO_MUCH
-            *whole, rest = chunk.split(b"\n")
-            for text in whole:
-                take(b"".join((*unfinished, text)))
-                unfinished.clear()
-            unfinished.append(rest)
-    return Ending.ENDED
+class _Ear:
+    """Hears a child's line: every whole line of text is given to `take`, up to a total size."""
+
+    def __init__(self, line: socket.socket, take: Callable[[bytes], None]) -> None:
+        self.line = line
+        self._take = take
+        self._left = SAID_BYTES_MAX
+        self._unfinished: list[bytes] = []
+
+    async def listen(self) -> Ending:
+        """Until the child has ended or has said too much."""
+        loop = asyncio.get_running_loop()
+        with suppress(ConnectionError):
+            while chunk := await loop.sock_recv(self.line, 65_536):
+                self._left -= len(chunk)
+                if self._left < 0:
+                    return Ending.TOO_MUCH
+                *whole, rest = chunk.split(b"\n")
+                for text in whole:
+                    self._take(b"".join((*self._unfinished, text)))
+                    self._unfinished.clear()
+                self._unfinished.append(rest)
+        return Ending.ENDED
 
 
-async def _end(zygote: Zygote, number: int, line: socket.socket) -> None:
-    """Make sure that a child is dead: its line closes only then. A zygote that does not obey is killed itself."""
-    loop = asyncio.get_running_loop()
+async def _end(zygote: Zygote, number: int, ear: _Ear) -> None:
+    """Make sure that a child is dead, which closes its line, and hear what it had said before.
+
+    A zygote that does not obey is killed itself.
+    """
     zygote.kill(number)
-    with line, suppress(OSError):
-        line.shutdown(socket.SHUT_WR)
+    with ear.line, suppress(OSError):
+        ear.line.shutdown(socket.SHUT_WR)
         try:
             async with asyncio.timeout(OBEY_WITHIN_S):
-                while await loop.sock_recv(line, 65_536):
-                    pass
+                await ear.listen()
         except TimeoutError:
             if zygote.is_alive:
-                os.kill(zygote.process.pid, 9)
+                zygote.process.kill()

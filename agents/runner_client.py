@@ -21,6 +21,7 @@ from agents.contract import (
     PreflightResponse,
 )
 from agents.core.answers import Answer, NoAnswer, Question
+from agents.core.providers import host_name
 from agents.core.records import clean
 from agents.core.reply import REPLY_BYTES_MAX
 from agents.core.strict_json import NotStrictJson, strict_object
@@ -46,8 +47,8 @@ class Unheard(Exception):
 
 
 def addresses_in(template: str) -> Callable[[Question], str]:
-    """Each agent's runner, from an address in which `{agent}` stands for the agent's slug."""
-    return lambda question: template.replace("{agent}", question.agent)
+    """Each agent's runner, from an address in which `{agent}` stands for the agent's slug as a host name."""
+    return lambda question: template.replace("{agent}", host_name(question.agent))
 
 
 @asynccontextmanager

@@ -1,9 +1,11 @@
 """The zygote: imports once what is slow to import, then forks one process per job.
 
-`agents.children` starts it as `python -m agents.zygote MODULE` with a socket as standard input. It imports the module and
-calls its `warm()`. Over the socket come orders: start a job, whose own socket comes along with the order, or kill one.
-The forked child calls the module's `run(job, seconds, tell)` and is gone. Only the zygote reaps its children, so it never kills a process that has taken
-over the number of a dead one. When the other end of its socket closes, it kills all its children and ends.
+`agents.children` starts it as `python -m agents.zygote MODULE` with a socket as standard input. It imports the module
+and calls its `warm()`. Over the socket come orders: start a job, whose own socket comes along with the order, or kill
+one. The forked child calls the module's `run(job, seconds, tell)` and is gone.
+
+Only the zygote reaps its children, so it never kills a process that has taken over the number of a dead one. When the
+other end of its socket closes, it kills all its children and ends.
 """
 
 import gc

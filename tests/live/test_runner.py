@@ -1,5 +1,6 @@
 """The runner as its own process, asked over real HTTP: what it answers, what it refuses, and whom it lets go."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -7,7 +8,9 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +21,7 @@ from agents.core.brief import Brief
 from agents.core.calls import ErrorClass
 from agents.core.pricing import Worst
 from agents.runner_client import preflight, runners_at
+from config.processes import site
 from portfolio.core.decisions import Violation
 from tests.agents.provider import VALID_TEXT, Provider, running_provider
 from tests.live.runners import PLENTY, ROOT, Runner, all_asked, asked, hanging, priced, question, running
@@ -82,11 +86,8 @@ def test_a_brief_is_answered_with_a_reply_and_the_call_it_took(runner: Runner) -
 
 
 def test_after_objections_the_model_is_told_what_was_wrong(runner: Runner) -> None:
-    again = question("offline/garbled", last_reply="What I said")
-    again = Question(
-        **{name: getattr(again, name) for name in again.__slots__}
-        | {"objections": (Violation("reply_is_readable", "not JSON at all"),)}
-    )
+    wrong = (Violation("reply_is_readable", "not JSON at all"),)
+    again = replace(question("offline/garbled", last_reply="What I said"), objections=wrong)
     answer = asked(runner.url, again)
     assert isinstance(answer, Answer)
     assert "not JSON at all" in answer.calls[0].messages[-1].content
@@ -232,8 +233,6 @@ def test_there_is_nothing_but_two_doors_and_two_bells(runner: Runner) -> None:
 
 
 def test_a_preflight_says_what_is_missing_and_never_shows_a_key(runner: Runner, provider: Provider) -> None:
-    import asyncio
-
     def findings(model: str, **more: Any) -> dict[str, bool]:
         agent = AgentPart(model=model, parameters={"api_base": provider.api_base})
         request = PreflightRequest(agent=agent, allowance=Worst(tokens=10_000, usd=1), **more)
@@ -274,6 +273,14 @@ def test_a_runner_with_more_than_it_needs_does_not_start_and_says_why(variable: 
     )
     assert started.returncode != 0
     assert f"A runner must not have {variable} in its environment; start it without." in started.stderr
+
+
+def test_the_site_starts_its_runner_without_keys_of_the_exchange(tmp_path: Path) -> None:
+    secrets = {"DATABASE_URL": "d", "BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"}
+    environ = {"PATH": "/bin", "OPENAI_API_KEY": "o", **secrets}
+    (runner,) = (command for command in site(environ, port=8000, data=tmp_path) if command.name == "runner")
+    needed = {"PATH": "/bin", "OPENAI_API_KEY": "o", "DJANGO_SETTINGS_MODULE": "config.settings_runner"}
+    assert runner.environ == needed
 
 
 def test_the_service_itself_never_imports_litellm() -> None:
