@@ -1,81 +1,117 @@
 """The runner: a small service that turns a brief into a reply. It has no database, no Redis and no exchange keys.
 
-POST /v1/decide   {run_token, seconds, agent: {model, parameters}, brief, objections} -> {run_token, reply}
-GET  /livez       ok
+POST /v1/decide      DecideRequest    -> DecideResponse
+POST /v1/preflight   PreflightRequest -> PreflightResponse
+GET  /livez          200 as soon as the service answers
+GET  /readyz         200 when questions would be answered at once, else 503
+
+Every question is answered by a process of its own, forked from the zygote, which has litellm; this one never imports
+it. An error is JSON with a sentence that says what to change; a 4xx means that no model was asked.
 """
 
-import asyncio
 import json
 import os
+import time
+from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.core.asgi import get_asgi_application
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from django.views.decorators.http import require_GET, require_POST
+from pydantic import BaseModel, ValidationError
 
-from agents.core.offline import OFFLINE_MODELS, offline_reply
+from agents.asgi import door
+from agents.children import Children
+from agents.contract import REQUEST_BYTES_MAX, DecideRequest, PreflightRequest
+from agents.core.parameters import AgentParameters
+from agents.transcript import Transcript
 
-LATE_BY_S = 2.0
-
-
-class AgentPart(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field(max_length=120)
-    parameters: dict[str, Any] = {}
-
-
-class Objection(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    rule: str = Field(max_length=200)
-    detail: str
+CHILD = "agents.runner_child"
+PREFLIGHT_S = 60.0
+OURS: Any = settings  # those of the runner; the type checker knows the site's only
 
 
-class DecideRequest(BaseModel):
-    """What a runner is sent. `seconds` is the time a reply may take; one that comes later does not count."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    run_token: str = Field(min_length=1, max_length=64)
-    seconds: float = Field(gt=0, le=86_400)
-    agent: AgentPart
-    brief: dict[str, Any]
-    objections: list[Objection] = []
+class Unusable(ValueError):
+    """A request that cannot be used; the message says what to change."""
 
 
+@require_POST
 async def decide(request: HttpRequest) -> HttpResponse:
-    """Answer one question. Errors are JSON with a sentence that says what to change."""
-    if request.method != "POST":
-        return _refusal(405, "Use POST.")
+    """Answer one question within its time, whatever it takes to end whoever is asked."""
     try:
-        asked = DecideRequest.model_validate_json(request.body)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        return _refusal(422, "; ".join(f"{_where(problem['loc'])}: {problem['msg']}" for problem in problems))
-    if asked.agent.model not in OFFLINE_MODELS:
-        return _refusal(422, f"This runner has no model {asked.agent.model!r}; it has {', '.join(OFFLINE_MODELS)}.")
-    objections = [objection.detail for objection in asked.objections]
-    said = offline_reply(asked.agent.model, asked.agent.parameters, asked.brief, objections)
-    if said.late:
-        await asyncio.sleep(asked.seconds + LATE_BY_S)
-    return JsonResponse({"run_token": asked.run_token, "reply": said.text})
+        asked = _read(request.body, DecideRequest)
+    except Unusable as error:
+        return _refusal(422, str(error))
+    transcript = Transcript(time.monotonic)
+    ending = await children().run(_job("decide", asked), asked.seconds, transcript.take)
+    return _json(transcript.decided(asked.run_token, ending, asked.seconds))
 
 
+@require_POST
+async def preflight(request: HttpRequest) -> HttpResponse:
+    """Say whether this agent can be asked here."""
+    try:
+        asked = _read(request.body, PreflightRequest)
+    except Unusable as error:
+        return _refusal(422, str(error))
+    transcript = Transcript(time.monotonic)
+    ending = await children().run(_job("preflight", asked), PREFLIGHT_S, transcript.take)
+    return _json(transcript.examined(ending, PREFLIGHT_S))
+
+
+@require_GET
 async def livez(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok", content_type="text/plain")
+
+
+@require_GET
+async def readyz(request: HttpRequest) -> HttpResponse:
+    is_ready = children().is_ready
+    return HttpResponse("ok" if is_ready else "not ready", status=200 if is_ready else 503, content_type="text/plain")
+
+
+@cache
+def children() -> Children:
+    """The processes that answer, of the one event loop of this service; the first call begins to prepare them."""
+    return Children(CHILD, OURS.RUNNER_CHILDREN_MAX)
+
+
+def _read[R: (DecideRequest, PreflightRequest)](body: bytes, of: type[R]) -> R:
+    """The request. Raises `Unusable`, also for parameters no agent can have."""
+    where = ""
+    try:
+        asked = of.model_validate_json(body)
+        where = "agent.parameters."
+        AgentParameters.model_validate(asked.agent.parameters)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        told = (f"{where}{'.'.join(map(str, problem['loc'])) or 'body'}: {problem['msg']}" for problem in problems)
+        raise Unusable("; ".join(told)) from None
+    return asked
+
+
+def _job(what: str, asked: BaseModel) -> bytes:
+    """What a child is given: the request, and the addresses the operator allows."""
+    allowed = {"bases": OURS.MODEL_API_BASES, "private_hosts": OURS.MODEL_PRIVATE_HOSTS}
+    return json.dumps({what: asked.model_dump(mode="json"), **allowed}).encode()
+
+
+def _json(answer: BaseModel) -> HttpResponse:
+    return HttpResponse(answer.model_dump_json(), content_type="application/json")
 
 
 def _refusal(status: int, detail: str) -> HttpResponse:
     return HttpResponse(json.dumps({"error": detail}), status=status, content_type="application/json")
 
 
-def _where(location: tuple[int | str, ...]) -> str:
-    return ".".join(str(part) for part in location) or "body"
-
-
-urlpatterns = [path("v1/decide", decide), path("livez", livez)]
+urlpatterns = [
+    path("v1/decide", decide),
+    path("v1/preflight", preflight),
+    path("livez", livez),
+    path("readyz", readyz),
+]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings_runner")
-application = get_asgi_application()
+application = door(get_asgi_application(), bytes_max=REQUEST_BYTES_MAX, start=children, stop=lambda: children().close())

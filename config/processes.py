@@ -37,11 +37,12 @@ TABLE = {
     "beat": """{python} -m celery --quiet --app config.celery beat
         --schedule {data}/beat-schedule --pidfile= --loglevel {level}""",
     "ticker": "{python} manage.py ticker",
-    "runner": """{python} -m granian --interface asginl --host {host} --port {runner_port} --workers 1
+    "runner": """{python} -m granian --interface asgi --host {host} --port {runner_port} --workers 1
         --no-ws --workers-kill-timeout 2 --respawn-failed-workers --log-level warning agents.runner:application""",
 }
-# What the runner must not hold: it answers for models and needs neither the database nor the site's key.
+# What the runner must not hold: it answers for models and needs neither database, site key nor exchange keys.
 NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL")
+NOT_FOR_THE_RUNNER_BEGINNINGS = ("BINANCE_",)
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,11 @@ def _kill_group(member: Process) -> None:
 
 
 def _runner_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    kept = {name: value for name, value in environ.items() if name not in NOT_FOR_THE_RUNNER}
+    kept = {
+        name: value
+        for name, value in environ.items()
+        if name not in NOT_FOR_THE_RUNNER and not name.startswith(NOT_FOR_THE_RUNNER_BEGINNINGS)
+    }
     return kept | {"DJANGO_SETTINGS_MODULE": "config.settings_runner"}
 
 
