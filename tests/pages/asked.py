@@ -10,6 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from agents.core.budgeting import Caps, scopes_for
 from agents.core.calls import ErrorClass, Usage
 from agents.core.pricing import NOTHING, ModelCard, usd_of, worst_of
 from agents.core.roster import Profile
@@ -72,13 +73,13 @@ def _list(model: str, at: datetime, source: str, prompt: str, completion: str, c
 
 
 def set_budgets(slug: str) -> None:
-    today = timezone.now().astimezone(UTC).date().isoformat()
-    Budget.objects.create(
-        scope=f"season {slug}/{ORACLE.slug}", usd_cap=Decimal(5), usd_spent=Decimal("1.25"), usd_reserved=Decimal("0.5")
-    )
-    Budget.objects.get_or_create(
-        scope=f"day {today}/{ORACLE.slug}", defaults={"tokens_cap": 200_000, "tokens_spent": 50_000}
-    )
+    """What the oracle may use, under the keys that a reservation is made under."""
+    caps = Caps(Decimal(1), Decimal(2), Decimal(3), Decimal(5), 200_000)
+    today = timezone.now().astimezone(UTC).date()
+    _, day, season = (scope.key for scope in scopes_for(f"{slug}/1/oracle", ORACLE.slug, today, slug, caps))
+    spent = {"usd_spent": Decimal("1.25"), "usd_reserved": Decimal("0.5")}
+    Budget.objects.create(scope=season, usd_cap=caps.usd_per_season, **spent)
+    Budget.objects.get_or_create(scope=day, defaults={"tokens_cap": 200_000, "tokens_spent": 50_000})
 
 
 def ask_single(turn: Turn, price: Price) -> list[Call]:
