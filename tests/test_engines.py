@@ -276,7 +276,7 @@ def test_a_kept_secret_is_made_once_and_is_for_its_owner_only(tmp_path: Path) ->
 
 def test_a_folder_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ImproperlyConfigured, match=r"cannot be used: .* Choose another with DATA="):
+    with pytest.raises(ImproperlyConfigured, match=r"is a file, not a folder. Choose another with DATA="):
         engines.data_folder(tmp_path / "file")
 
 

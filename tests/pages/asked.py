@@ -136,6 +136,12 @@ def _attempt(turn: Turn, deliberation: dict[str, Any] | None = None) -> Attempt:
     )
 
 
+MESSAGES = [
+    {"role": "system", "content": "You manage a portfolio. Answer in JSON."},
+    {"role": "user", "content": f"{HARM} <brief>" + json.dumps({"cycle": 1}) + "</brief>"},
+]
+
+
 def _call(
     position: int,
     number: int,
@@ -151,10 +157,6 @@ def _call(
     started_at: datetime | None = None,
     latency_ms: int = 2_310,
 ) -> Call:
-    messages = [
-        {"role": "system", "content": "You manage a portfolio. Answer in JSON."},
-        {"role": "user", "content": f"{HARM} <brief>" + json.dumps({"cycle": 1}) + "</brief>"},
-    ]
     parameters = {"max_output_tokens": MAX_OUTPUT, "seed": 7, "temperature": 0.2}
     reply = "" if error else json.dumps({"action": "hold", "rationale": HARM}, ensure_ascii=False)
     bound = worst_of(1_234, MAX_OUTPUT, card_of(price)) if charge == Charge.WORST else NOTHING
@@ -167,7 +169,7 @@ def _call(
         requested_model=price.model,
         returned_model="" if error else f"{price.model.partition('/')[2]}-2024-01-01",
         parameters=parameters,
-        messages=messages,
+        messages=MESSAGES,
         reply=reply,
         prompt_tokens=usage.prompt if usage else None,
         completion_tokens=usage.completion if usage else None,
@@ -185,7 +187,7 @@ def _call(
         error_detail=HARM if error else "",
         status=status,
         provider_request_id="" if error else "req_0123",
-        request_sha256=sha256_of({"model": price.model, "messages": messages, "parameters": parameters}),
+        request_sha256=sha256_of({"model": price.model, "messages": MESSAGES, "parameters": parameters}),
         reply_sha256=hashlib.sha256(reply.encode()).hexdigest(),
     )
 
