@@ -116,7 +116,7 @@ def test_setting_aside_in_a_scope_that_exists_takes_one_statement_each() -> None
     with CaptureQueriesContext(connection) as captured:
         held(1, attempt=second)
     statements = [query["sql"].split()[0] for query in captured]
-    assert statements == ["SAVEPOINT", "UPDATE", "UPDATE", "INSERT", "RELEASE"]
+    assert statements == ["SAVEPOINT", "UPDATE", "UPDATE", "RELEASE", "INSERT"]
 
 
 def test_an_attempt_counts_in_its_turn_its_day_and_its_season() -> None:
