@@ -2,7 +2,8 @@
 
 All of it happens inside the caller's transaction, which also holds what the money is for: an attempt that is not
 written has nothing set aside, one whose end is not written is not settled. Rows are taken in the order of their
-keys, and a transaction sets aside or settles once, so that no two can wait for each other.
+keys; who holds for several attempts in one transaction takes them in the order of their agents, who settles several
+does so at once. So no two can wait for each other.
 """
 
 from collections import defaultdict

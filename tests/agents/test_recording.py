@@ -167,14 +167,14 @@ def test_calls_and_reservation_are_charged_the_same(reported: list[CallRecord]) 
     assert isinstance(allowed, Worst)
     row = reserve(attempt, [Scope("day", None, None)], allowed, NOW)
     recorded = kept(*reported, attempt=attempt, held=held_for(attempt))
-    settlement = settle(row, recorded.charged, NOW)  # type: ignore[arg-type]
+    settlement = settle(row, recorded.charged, NOW)
     assert not settlement.overdrawn
     of_calls = Worst(
         tokens=sum(call.tokens_charged for call in Call.objects.all()),
         usd=sum((call.usd for call in Call.objects.all()), Decimal(0)),
     )
-    row.refresh_from_db()  # type: ignore[union-attr]
-    assert of_calls == recorded.charged == Worst(tokens=row.tokens_charged, usd=row.usd_charged)  # type: ignore[union-attr]
+    row.refresh_from_db()
+    assert of_calls == recorded.charged == Worst(tokens=row.tokens_charged, usd=row.usd_charged)
 
 
 class PlannedDecider:

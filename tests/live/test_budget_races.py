@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.db.utils import OperationalError
 
-from agents.budget import AlreadySettled, charge_unknown, open_reservations, reserve, settle
+from agents.budget import AlreadySettled, charge_unknown, open_reservations, reserve, settle, settle_all
 from agents.core.budgeting import OverBudget, Scope
 from agents.core.pricing import NOTHING, Worst
 from agents.models import Attempt, Budget, Reservation
@@ -109,6 +109,35 @@ def test_who_shares_some_scopes_and_names_them_in_any_order_never_blocks_another
         dice.shuffle(scopes)
         works.append(reserving(attempt, scopes, worst(10)))
     assert all(isinstance(row, Reservation) for row in at_once(works))
+    books_balance()
+
+
+def test_rounds_of_several_seasons_hold_and_settle_for_the_same_agents_without_blocking(own_database: str) -> None:
+    agents = [f"agent-{number:02}" for number in range(12)]
+    made = iter(attempts(4 * 12 * 2))
+
+    def scopes(season: int, agent: str) -> list[Scope]:
+        of_season = Scope(f"season {season}/{agent}", 15 if agent.endswith("3") else None, None)
+        return [Scope(f"turn {season}/{agent}", None, None), Scope(f"day 1/{agent}", 70, None), of_season]
+
+    def leasing(season: int, of_agents: Sequence[tuple[str, Attempt]]) -> Callable[[], object]:
+        def work() -> object:
+            with transaction.atomic():
+                return [reserve(attempt, scopes(season, agent), worst(10), NOW) for agent, attempt in of_agents]
+
+        return work
+
+    def settling(held: Sequence[Reservation]) -> Callable[[], object]:
+        def work() -> object:
+            with transaction.atomic():
+                return settle_all([(row, worst(5)) for row in held], NOW)
+
+        return work
+
+    first = [leasing(season, [(agent, next(made)) for agent in agents]) for season in range(4)]
+    held = [[row for row in round_() if isinstance(row, Reservation)] for round_ in first]
+    second = [leasing(season, [(agent, next(made)) for agent in agents]) for season in range(4)]
+    at_once([*second, *map(settling, held)])
     books_balance()
 
 
