@@ -13,6 +13,7 @@ from agents.admin_money import CallInline
 from agents.agent_forms import AgentForm
 from agents.budget import caps_of
 from agents.models import Agent, Attempt, Brief
+from agents.runner_client import address_for
 from market.admin_facts import FactAdmin, FactInline, json_text, number, state, verbatim
 from market.core.canonical import plain
 
@@ -70,7 +71,8 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for myp
     def _preflight(self, request: HttpRequest, queryset: QuerySet[Agent], *, call: bool) -> None:
         now, caps = timezone.now(), caps_of(settings)
         for agent in queryset.order_by("slug", "version")[:PREFLIGHTS_MAX]:
-            found = checkup.preflight_of(agent, settings.RUNNER_URL, checkup.ask_runner, caps, now, call=call)
+            address = address_for(agent.slug, settings.RUNNER_URL, settings.RUNNER_URLS)
+            found = checkup.preflight_of(agent, address, checkup.ask_runner, caps, now, call=call)
             for finding in found.findings:
                 level = messages.SUCCESS if finding.ok else messages.ERROR
                 said = f"{agent}: {finding.check} {'ok' if finding.ok else 'NOT ok'}"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-import aiohttp
 from pydantic import ValidationError
 
 from agents.contract import AgentPart, Finding, PreflightRequest, PreflightResponse
@@ -17,6 +16,7 @@ from agents.core.budgeting import Caps, no_price
 from agents.core.pricing import NOTHING, ModelCard, Worst, usd_of, worst_of
 from agents.models import Agent
 from agents.prices import cards_for, models_asked
+from agents.runner_client import Unheard, preflight
 from market.core.canonical import plain
 
 CHEAP_PROMPT_TOKENS, CHEAP_COMPLETION_TOKENS = 2_000, 1_000
@@ -42,11 +42,10 @@ class Preflight:
         return all(finding.ok for finding in self.findings)
 
 
-def preflight_of(agent: Agent, url: str, ask: AskRunner, caps: Caps, now: datetime, *, call: bool) -> Preflight:
+def preflight_of(agent: Agent, address: str, ask: AskRunner, caps: Caps, now: datetime, *, call: bool) -> Preflight:
     """Look at everything an agent needs. With `call`, one cheap question is put to each of its models, and paid.
 
-    `url` is where its runner is; `{agent}` in it stands for the agent's slug.
-    `ask` raises `RunnerAway` when the runner does not answer.
+    `address` is where its runner is; `ask` raises `RunnerAway` when the runner does not answer.
     """
     if agent.kind == "baseline":
         return Preflight((Finding(check="model", ok=True, detail="a house baseline decides in process, for nothing"),))
@@ -55,7 +54,7 @@ def preflight_of(agent: Agent, url: str, ask: AskRunner, caps: Caps, now: dateti
     except ValidationError as error:
         detail = f"{error.error_count()} cannot be used; add the agent again, as its next version"
         return Preflight((Finding(check="parameters", ok=False, detail=detail),))
-    address, cards = url.replace("{agent}", agent.slug), cards_for(models, now)
+    cards = cards_for(models, now)
     prices = tuple(_price(model, cards) for model in models)
     allowance = _cheap(cards, caps) if call else NOTHING
     if call and any(not price.ok for price in prices):
@@ -63,7 +62,7 @@ def preflight_of(agent: Agent, url: str, ask: AskRunner, caps: Caps, now: dateti
     try:
         response = ask(address, _request(agent, cards, call, allowance))
     except RunnerAway as away:
-        detail = f"{away}; look whether it runs and RUNNER_URL is right ({address})"
+        detail = f"{away}; look whether it runs and RUNNER_URL or RUNNER_URLS is right ({address})"
         return Preflight((*prices, Finding(check="runner", ok=False, detail=detail[:500])))
     return Preflight(
         (*prices, Finding(check="runner", ok=True, detail=address[:500]), *response.findings), _cost(response, cards)
@@ -97,37 +96,10 @@ def _cost(response: PreflightResponse, cards: Mapping[str, ModelCard]) -> Decima
 
 def ask_runner(url: str, request: PreflightRequest) -> PreflightResponse:
     """Put a preflight to the runner at `url`. Raises `RunnerAway`."""
-    return asyncio.run(_ask_runner(url, request))
-
-
-async def _ask_runner(url: str, request: PreflightRequest) -> PreflightResponse:
-    headers = {"Content-Type": "application/json"}
     try:
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PREFLIGHT_S, connect=CONNECT_S)) as session,
-            session.post(
-                f"{url}/v1/preflight", data=request.model_dump_json(), headers=headers, allow_redirects=False
-            ) as response,
-        ):
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > RESPONSE_BYTES_MAX:
-                    raise RunnerAway(f"the runner sent more than {RESPONSE_BYTES_MAX} bytes")
-            return _response(response.status, bytes(body))
-    except TimeoutError:
-        raise RunnerAway("the runner did not answer in time") from None
-    except aiohttp.ClientError as error:
-        raise RunnerAway(f"the runner could not be asked: {type(error).__name__}") from None
-
-
-def _response(status: int, body: bytes) -> PreflightResponse:
-    if status == 404:
-        said = "this runner answers, but has no preflight; no more is known of it"
-        return PreflightResponse(findings=(Finding(check="preflight", ok=True, detail=said),))
-    if status != 200:
-        raise RunnerAway(f"the runner answered with status {status}")
-    try:
-        return PreflightResponse.model_validate_json(body)
-    except ValidationError:
-        raise RunnerAway("the runner's answer is no preflight") from None
+        return asyncio.run(preflight(url, request))
+    except Unheard as unheard:
+        if unheard.status == 404:
+            said = "this runner answers, but has no preflight; no more is known of it"
+            return PreflightResponse(findings=(Finding(check="preflight", ok=True, detail=said),))
+        raise RunnerAway(str(unheard)) from None

@@ -190,7 +190,7 @@ class Charge(models.TextChoices):
 
     USAGE = "usage", "tokens the provider reported"
     WORST = "worst", "the worst case: the provider did not say what was used"
-    NOTHING = "nothing", "nothing: it never left the runner"
+    NOTHING = "nothing", "nothing: no model of ours read it"
 
 
 class Call(models.Model):

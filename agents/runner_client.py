@@ -3,7 +3,7 @@
 Nothing a runner sends is trusted: not its size, its pace, its type, nor that it is about this question.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
@@ -41,14 +41,20 @@ Ask = Callable[[Question], Awaitable[Answer | NoAnswer]]
 class Unheard(Exception):
     """No response that can be used. `calls_known`: it is certain that the runner asked no model."""
 
-    def __init__(self, reason: str, *, calls_known: bool = False) -> None:
+    def __init__(self, reason: str, *, calls_known: bool = False, status: int | None = None) -> None:
         super().__init__(reason)
         self.calls_known = calls_known
+        self.status = status
 
 
-def addresses_in(template: str) -> Callable[[Question], str]:
-    """Each agent's runner, from an address in which `{agent}` stands for the agent's slug as a host name."""
-    return lambda question: template.replace("{agent}", host_name(question.agent))
+def address_for(agent: str, usual: str, others: Mapping[str, str]) -> str:
+    """The runner of the agent with this slug: its own in `others`, else the `usual` one, whose `{agent}` it fills."""
+    return others.get(agent, usual.replace("{agent}", host_name(agent))).rstrip("/")
+
+
+def addresses_in(usual: str, others: Mapping[str, str]) -> Callable[[Question], str]:
+    """`address_for` whoever is asked."""
+    return lambda question: address_for(question.agent, usual, others)
 
 
 @asynccontextmanager
@@ -130,7 +136,9 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     if response.status != 200:
         # By the contract a 4xx refuses a question before any model is asked.
         is_refusal = 400 <= response.status < 500
-        raise Unheard(f"the runner answered with status {response.status}", calls_known=is_refusal)
+        raise Unheard(
+            f"the runner answered with status {response.status}", calls_known=is_refusal, status=response.status
+        )
     if response.content_type != "application/json":
         raise Unheard("the runner's answer is not called JSON")
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":

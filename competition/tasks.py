@@ -7,7 +7,6 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from agents.runner_client import addresses_in, runners_at
 from competition.services import asking_round, ticking
 
 
@@ -25,7 +24,9 @@ def advance(cycle_id: int, **kwargs: Any) -> None:
 
 @shared_task(name="competition.tasks.ask")
 def ask(cycle_id: int, **kwargs: Any) -> None:
-    asking_round.ask_cycle(cycle_id, timezone.now, partial(runners_at, addresses_in(settings.RUNNER_URL)))
+    asking_round.ask_cycle(
+        cycle_id, timezone.now, partial(runners_at, addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
+    )
 
 
 STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}

@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -39,9 +39,12 @@ TABLE = {
     "ticker": "{python} manage.py ticker",
     "runner": """{python} -m granian --interface asgi --host {host} --port {runner_port} --workers 1
         --no-ws --workers-kill-timeout 2 --respawn-failed-workers --log-level warning agents.runner:application""",
+    "example": "{python} docs/example_agent.py {example_port}",
 }
+EXAMPLE_AGENT = "plain-example"  # the demo's contestant in plain Python, with a runner of its own
+OURS_TO_ASK = ("runner", "example")
 # What the runner must not hold: it answers for models and needs neither database, site key nor exchange keys.
-NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL")
+NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL", "RUNNER_URLS")
 NOT_FOR_THE_RUNNER_BEGINNINGS = ("BINANCE_",)
 
 
@@ -66,16 +69,19 @@ class Death:
 def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
     """The processes of TABLE with the site's environment; a RUNNER_URL in it says that one runs elsewhere."""
     names = list(TABLE)
-    runner_port = _free_port()
+    runner_port, example_port = _free_ports(2)
     if "RUNNER_URL" in environ:
-        names.remove("runner")
+        names = [name for name in names if name not in OURS_TO_ASK]
     else:
-        environ = {**environ, "RUNNER_URL": f"http://{HOST}:{runner_port}"}
+        example = f"{EXAMPLE_AGENT}=http://{HOST}:{example_port}"
+        others = ",".join(filter(None, [environ.get("RUNNER_URLS"), example]))
+        environ = {**environ, "RUNNER_URL": f"http://{HOST}:{runner_port}", "RUNNER_URLS": others}
     values = {
         "python": sys.executable,
         "host": HOST,
         "port": port,
         "runner_port": runner_port,
+        "example_port": example_port,
         "data": data,
         "level": environ.get("LOG_LEVEL", "INFO"),
     }
@@ -83,7 +89,7 @@ def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
         Command(
             name,
             tuple(word.format_map(values) for word in shlex.split(TABLE[name])),
-            _runner_environ(environ) if name == "runner" else environ,
+            _runner_environ(environ) if name in OURS_TO_ASK else environ,
         )
         for name in names
     ]
@@ -202,7 +208,10 @@ def _runner_environ(environ: Mapping[str, str]) -> dict[str, str]:
     return kept | {"DJANGO_SETTINGS_MODULE": "config.settings_runner"}
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """So many different ports that are free now."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]

@@ -35,8 +35,10 @@ DATABASE_URL = env.str("DATABASE_URL", default="")
 REDIS_URL = env.str("REDIS_URL", default="")
 # Folder of the embedded engines and of everything `make demo` keeps.
 DATA = env.path("DATA", default=str(BASE_DIR / ".data"))
-# Address of the runner that answers for the agents.
+# Address of the runner that answers for the agents; `{agent}` in it stands for each one's own.
 RUNNER_URL = env.str("RUNNER_URL", default="http://127.0.0.1:8100")
+# Agents whose runner is elsewhere, as agent=address, separated by commas.
+RUNNER_URLS = env.dict("RUNNER_URLS", default={})
 # Tokens that one agent may use per UTC day, prompts and replies together.
 DAILY_TOKEN_BUDGET = env.int("DAILY_TOKEN_BUDGET", default=2_000_000)
 # USD that one call to a model may cost at most; a dearer one is not made.

@@ -5,8 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agents.core.budgeting import PricedCall
-from agents.core.calls import CallRecord, Usage
+from agents.core.calls import CallRecord, ErrorClass, Usage
 from agents.core.pricing import NOTHING, ModelCard, Worst, usd_of
+
+REFUSED_UNREAD = frozenset(
+    {
+        ErrorClass.RATE_LIMITED,
+        ErrorClass.KEY_REFUSED,
+        ErrorClass.MODEL_UNKNOWN,
+        ErrorClass.CONTEXT_TOO_LONG,
+        ErrorClass.BAD_REQUEST,
+    }
+)
 
 
 class ChargedBy(StrEnum):
@@ -49,7 +59,7 @@ def charges(
 
 
 def _charge(record: CallRecord, planned: PricedCall | None, card: ModelCard | None, left: Worst) -> Charged:
-    if not record.was_sent:
+    if not record.was_sent or was_refused_unread(record):
         return Charged(ChargedBy.NOTHING, NOTHING, card)
     name = f"{record.role}, try {record.number}"
     if planned is None or card is None or card.model != planned.card.model:
@@ -64,6 +74,11 @@ def _charge(record: CallRecord, planned: PricedCall | None, card: ModelCard | No
     elif used is not None and amount != wanted:
         doubt = f"{name}: it used more than was left of what had been set aside"
     return Charged(ChargedBy.WORST if used is None else ChargedBy.USAGE, amount, card, doubt)
+
+
+def was_refused_unread(record: CallRecord) -> bool:
+    """Whether the provider itself turned the call away before any model read it: a parsed 4xx, with no usage told."""
+    return record.error_class in REFUSED_UNREAD and 400 <= (record.status or 0) < 500 and record.usage is None
 
 
 def _believable(usage: Usage | None, replied: bool, card: ModelCard, bound: Worst) -> Worst | None:

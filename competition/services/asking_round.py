@@ -15,12 +15,13 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 
 from agents.core.answers import Answer, NoAnswer
 from agents.core.deciders import decider
-from agents.runner_client import Ask
+from agents.runner_client import Ask, addresses_in, runners_at
 from competition.services.asking import Arrival, accept
 from competition.services.leasing import CHUNK, Lease, Round, lease_some, lease_turns, round_of
 
@@ -30,10 +31,15 @@ Clock = Callable[[], datetime]
 RETRY_AFTER_S = (0.0, 1.0, 5.0)
 
 
+def the_runners() -> AbstractAsyncContextManager[Ask]:
+    """The runners of this site, each agent's where the settings say."""
+    return runners_at(addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
+
+
 def ask_cycle(
     cycle_id: int,
     clock: Clock,
-    open_runner: Callable[[], AbstractAsyncContextManager[Ask]],
+    open_runner: Callable[[], AbstractAsyncContextManager[Ask]] = the_runners,
     new_token: Callable[[], uuid.UUID] = uuid.uuid4,
 ) -> int:
     """Ask everyone in the cycle who has no verdict and is not being asked already; returns how many were asked."""

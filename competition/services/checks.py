@@ -70,11 +70,17 @@ def redis_check(url: str) -> Check:
 
 
 def agent_checks(
-    agents: Iterable[Agent], url: str, ask: AskRunner, caps: Caps, now: datetime, *, call: bool
+    agents: Iterable[Agent],
+    address_of: Callable[[str], str],
+    ask: AskRunner,
+    caps: Caps,
+    now: datetime,
+    *,
+    call: bool,
 ) -> Iterator[Check]:
-    """The preflight of each agent, a check per finding."""
+    """The preflight of each agent, a check per finding; `address_of` says where the runner of a slug is."""
     for agent in agents:
-        for finding in preflight_of(agent, url, ask, caps, now, call=call).findings:
+        for finding in preflight_of(agent, address_of(agent.slug), ask, caps, now, call=call).findings:
             yield Check(f"{agent.slug} v{agent.version}: {finding.check}", finding.ok, finding.detail)
 
 

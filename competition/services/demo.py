@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from agents.core.roster import house
+from agents.core.roster import demo_guests, house
 from competition.core.play import PlayedCycle
 from competition.core.rules import WEEK_S, Rules
 from competition.core.schedule import last_due
@@ -108,5 +108,6 @@ def ensure_running(now: datetime) -> tuple[Season, bool]:
     rules = running_rules(now, SEED + number)
     with transaction.atomic():
         name = f"Running demo season {number}"
-        season = draft_season(f"{RUNNING_SLUG}-{number}", name, rules, house(SEED, UNIVERSE))
+        contestants = (*house(SEED, UNIVERSE), *demo_guests(SEED))
+        season = draft_season(f"{RUNNING_SLUG}-{number}", name, rules, contestants)
         return open_season(season.id, now), True

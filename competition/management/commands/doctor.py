@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +12,7 @@ from django.utils import timezone
 from agents import checkup
 from agents.budget import caps_of
 from agents.models import Agent
+from agents.runner_client import address_for
 from competition.services import checks
 from competition.services.checks import Check
 
@@ -45,4 +47,5 @@ def _checks(slug: str | None, *, call: bool) -> Iterator[Check]:
     except Agent.DoesNotExist:
         raise CommandError(f"There is no agent {slug!r}.") from None
     ask, caps = checkup.ask_runner, caps_of(settings)
-    yield from checks.agent_checks(agents, settings.RUNNER_URL, ask, caps, timezone.now(), call=call)
+    address_of = partial(address_for, usual=settings.RUNNER_URL, others=settings.RUNNER_URLS)
+    yield from checks.agent_checks(agents, address_of, ask, caps, timezone.now(), call=call)

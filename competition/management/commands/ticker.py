@@ -18,7 +18,6 @@ from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 from django.utils import timezone
 
-from agents.runner_client import addresses_in, runners_at
 from competition.services import asking_round, ticking
 
 logger = logging.getLogger(__name__)
@@ -117,7 +116,9 @@ def look(name: str, dispatch: ticking.Dispatch) -> None:
 def take_step(step: str, cycle_id: int) -> None:
     """Take a step here and now."""
     if step == ticking.ASK:
-        asking_round.ask_cycle(cycle_id, timezone.now, partial(runners_at, addresses_in(settings.RUNNER_URL)))
+        asking_round.ask_cycle(
+            cycle_id, timezone.now, partial(runners_at, addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
+        )
     else:
         ticking.advance(cycle_id, timezone.now)
 
