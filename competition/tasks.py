@@ -1,6 +1,5 @@
 """Celery's doors. Each task says what may be due; the database says whether it is."""
 
-from functools import partial
 from typing import Any
 
 from celery import shared_task
@@ -24,9 +23,7 @@ def advance(cycle_id: int, **kwargs: Any) -> None:
 
 @shared_task(name="competition.tasks.ask")
 def ask(cycle_id: int, **kwargs: Any) -> None:
-    asking_round.ask_cycle(
-        cycle_id, timezone.now, partial(runners_at, addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
-    )
+    asking_round.ask_cycle(cycle_id, timezone.now)
 
 
 STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}

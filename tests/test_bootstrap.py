@@ -141,16 +141,18 @@ SECRETS = {"DATABASE_URL": "d", "REDIS_URL": "r", "SECRET_KEY": "s"}
 
 def test_the_runner_is_given_no_database_no_redis_and_no_key(tmp_path: Path) -> None:
     table = {command.name: command for command in site({**SECRETS, "PATH": "/bin"}, port=8000, data=tmp_path)}
-    assert set(table) == {"web", "worker", "asker", "beat", "ticker", "runner"}
-    assert table["runner"].environ == {"PATH": "/bin", "DJANGO_SETTINGS_MODULE": "config.settings_runner"}
+    assert set(table) == {"web", "worker", "asker", "beat", "ticker", "runner", "example"}
+    for name in ("runner", "example"):
+        assert table[name].environ == {"PATH": "/bin", "DJANGO_SETTINGS_MODULE": "config.settings_runner"}
     for name in ("web", "worker", "asker", "beat", "ticker"):
         assert SECRETS.items() <= table[name].environ.items()
         assert table[name].environ["RUNNER_URL"].rpartition(":")[2] in table["runner"].argv
+        assert table[name].environ["RUNNER_URLS"].rpartition(":")[2] in table["example"].argv
 
 
 def test_no_runner_is_started_where_one_is_named(tmp_path: Path) -> None:
     table = site({"RUNNER_URL": "http://runner:8100"}, port=8000, data=tmp_path)
-    assert "runner" not in {command.name for command in table}
+    assert not {"runner", "example"} & {command.name for command in table}
     assert {command.environ["RUNNER_URL"] for command in table} == {"http://runner:8100"}
 
 

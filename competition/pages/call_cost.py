@@ -18,7 +18,7 @@ Part = tuple[str, int, Decimal]
 _BASES = {
     Charge.USAGE: "Charged by the tokens the provider reported.",
     Charge.WORST: "Charged at the worst case: what was used was not said, or cannot be true.",
-    Charge.NOTHING: "Nothing was charged: the call never left the runner.",
+    Charge.NOTHING: "Nothing was charged: no model of ours read it.",
 }
 
 

@@ -206,7 +206,7 @@ def test_a_runner_that_is_away_is_told_with_what_to_do(
     monkeypatch.setattr(checkup, "ask_runner", away)
     assert preflight(operator, agent)[-1] == (
         "error: Mine v1: runner NOT ok: the runner could not be asked: ClientConnectorError; "
-        "look whether it runs and RUNNER_URL is right (http://127.0.0.1:8100)"
+        "look whether it runs and RUNNER_URL or RUNNER_URLS is right (http://127.0.0.1:8100)"
     )
 
 

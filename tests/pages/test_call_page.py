@@ -72,7 +72,7 @@ def test_what_was_never_sent_costs_nothing_and_says_why(asked: Asked) -> None:
     call = asked.call(charge=Charge.NOTHING)
     cost = call_page(call_numbered(call.id)).cost
     assert (cost.usd, cost.lines) == ("0.00", ())
-    assert "never left the runner" in cost.basis
+    assert "no model of ours read it" in cost.basis
     assert "Nothing was sent." in call_page(call_numbered(call.id)).sentence
 
 

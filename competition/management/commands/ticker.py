@@ -116,9 +116,7 @@ def look(name: str, dispatch: ticking.Dispatch) -> None:
 def take_step(step: str, cycle_id: int) -> None:
     """Take a step here and now."""
     if step == ticking.ASK:
-        asking_round.ask_cycle(
-            cycle_id, timezone.now, partial(runners_at, addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
-        )
+        asking_round.ask_cycle(cycle_id, timezone.now)
     else:
         ticking.advance(cycle_id, timezone.now)
 
