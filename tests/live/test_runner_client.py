@@ -90,11 +90,9 @@ def test_whatever_a_runner_sends_wrongly_is_no_answer_with_the_reason(response: 
     [
         {"usage": {"prompt": -1, "completion": 0}},
         {"usage": {"prompt": 2**40, "completion": 0}},
-        {"latency_ms": 2**40},
-        {"status": 10**30},
         {"number": 0},
-        {"started_at": "2026-01-01T00:00:00"},
-        {"started_at": "0001-01-01T00:00:00+14:00"},
+        {"latency_ms": -1},
+        {"started_at": "yesterday"},
         {"returned_model": "m" * 201},
         {"error_class": "bad luck"},
         {"usd": "0"},
