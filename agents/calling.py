@@ -15,7 +15,7 @@ from agents.core.calls import PASSING, UNSENT, CallRecord, ErrorClass, ModelCall
 from agents.core.pricing import NOTHING, ModelCard, Worst, usd_of, worst_of_call
 from agents.core.records import record_of
 from agents.core.reply import REPLY_BYTES_MAX
-from agents.llm import CallFailed, Said
+from agents.core.said import CallFailed, Said
 
 # How long to wait before the second try, by what went wrong; it doubles from try to try.
 BACK_OFF_S = {

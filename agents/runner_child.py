@@ -28,6 +28,7 @@ from agents.core.parameters import AgentParameters
 from agents.core.prompts import REPLY_SCHEMA, single_messages
 from agents.core.records import clean
 from agents.core.redaction import redact, secrets_of
+from agents.core.said import CallFailed
 from agents.core.text import storable
 from agents.desk import FIRM, Desk
 from agents.preflight import examine
@@ -55,7 +56,7 @@ def warm() -> None:
 async def _warm_up(complete: Complete, model: str, api_base: str | None) -> None:
     messages = (Message(role="user", content="Are you there?"),)
     model_call = ModelCall(role="warm-up", model=model, messages=messages, max_output_tokens=1, api_base=api_base)
-    with suppress(llm.CallFailed):  # of the second it is certain
+    with suppress(CallFailed):  # of the second it is certain
         await complete(model_call, timeout_s=WARM_UP_S, supports_schema=False)
 
 

@@ -4,12 +4,12 @@ These values cross the wire between orchestrator and runner, so they are pydanti
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from market.core.canonical import sha256_of
 
@@ -17,7 +17,6 @@ ERROR_DETAIL_CHARACTERS_MAX = 300
 
 Usd = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=9)]
 Tokens = Annotated[int, Field(ge=0, le=2**31 - 1)]
-Instant = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
 
 
 class Wire(BaseModel):
@@ -109,11 +108,11 @@ class CallRecord(Wire):
     usage: Usage | None = None
     usage_raw: dict[str, Any] = {}
     finish_reason: str = Field(default="", max_length=40)
-    started_at: Instant
-    latency_ms: int = Field(ge=0, le=2**31 - 1)
+    started_at: datetime
+    latency_ms: int = Field(ge=0)
     error_class: ErrorClass | None = None
     error_detail: str = Field(default="", max_length=ERROR_DETAIL_CHARACTERS_MAX)
-    status: int | None = Field(default=None, ge=0, le=999)
+    status: int | None = None
     provider_request_id: str = Field(default="", max_length=200)
     request_sha256: str = Field(default="", max_length=64)
 

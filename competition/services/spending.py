@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agents.core.redaction import redact
 from django.conf import settings
 from pydantic import ValidationError
 
@@ -26,6 +25,7 @@ from agents.core.budgeting import (
 from agents.core.parameters import AgentParameters
 from agents.core.planned_calls import planned_calls
 from agents.core.pricing import NOTHING, ModelCard, Worst
+from agents.core.redaction import redact
 from agents.models import Agent, Attempt, Reservation
 from agents.prices import cards_for, parameters_of
 from agents.recording import record_calls

@@ -15,7 +15,7 @@ from agents.calling import Limits, Outcome, Purse, World, call, wait_before_next
 from agents.core.calls import PASSING, CallRecord, ErrorClass, Message, ModelCall, Usage
 from agents.core.pricing import NOTHING, ModelCard, Worst, worst_of_call
 from agents.core.reply import REPLY_BYTES_MAX
-from agents.llm import CallFailed, Said
+from agents.core.said import CallFailed, Said
 from tests.notation import some
 
 CARD = ModelCard(model="openai/x", price_id=1, prompt_usd=Decimal(2), completion_usd=Decimal(8), cached_usd=Decimal(1))

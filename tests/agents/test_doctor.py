@@ -13,6 +13,7 @@ from agents.contract import AgentPart, Finding, PreflightRequest, PreflightRespo
 from agents.core.roster import house
 from agents.models import Agent
 from agents.prices import Quote, add_price
+from agents.runner_client import RESPONSE_BYTES_MAX
 from competition.core.rules import Rules
 from competition.services import checks
 from competition.services.seasons import draft_season, open_season
@@ -181,9 +182,9 @@ def test_a_runner_without_a_preflight_still_runs() -> None:
     [
         (http(b"oops", "500 Internal Server Error"), "status 500"),
         (http(b"", "302 Found"), "status 302"),
-        (http(b"<html>"), "is no preflight"),
-        (http(b'{"findings": 3}'), "is no preflight"),
-        (http(b"x" * 1_048_577), "more than 1048576 bytes"),
+        (http(b"<html>"), "is not readable"),
+        (http(b'{"findings": 3}'), "is not readable"),
+        (http(b"x" * (RESPONSE_BYTES_MAX + 1)), f"more than {RESPONSE_BYTES_MAX} bytes"),
         (b"\xff\xfe garbage", "could not be asked"),
         (b"", "could not be asked"),
     ],

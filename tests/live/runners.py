@@ -19,6 +19,7 @@ from agents.core.brief import Brief
 from agents.core.pricing import ModelCard, Worst
 from agents.runner_client import runners_at
 from tests.live.servers import free_port, until_answers
+from tests.notation import content
 from tests.support_engines import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -27,13 +28,7 @@ PLENTY = Worst(tokens=10_000_000, usd=Decimal(1_000))
 
 # In its third cycle offline/latecomer is on time with a seed of 1, and never answers with one of 3.
 BRIEF = Brief(
-    {
-        "cycle": 3,
-        "rules": {"quote": "USDT"},
-        "portfolio": {"holdings": {}},
-        "market": {"symbols": {"BTCUSDT": {"change_7d": "0.1"}, "ETHUSDT": {"change_7d": "0.2"}}},
-    },
-    "0" * 64,
+    content("BTC change_7d 0.1, BTC change_28d 0.2, ETH change_7d 0.2, ETH change_28d 0.1", cycle=3), "0" * 64
 )
 
 

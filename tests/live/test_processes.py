@@ -19,6 +19,7 @@ from competition.core.rules import Rules
 from competition.core.states import CycleState
 from competition.models import Cycle, Heartbeat, Season
 from competition.services.seasons import draft_season, open_season
+from config.processes import NOT_FOR_THE_RUNNER
 from portfolio.models import Order
 from tests.live.audit import faults
 from tests.live.servers import free_port, until_answers
@@ -88,6 +89,7 @@ class Processes:
         }[name]
         environment = dict(self.environment)
         if name == "runner":
+            environment = {key: value for key, value in environment.items() if key not in NOT_FOR_THE_RUNNER}
             environment["DJANGO_SETTINGS_MODULE"] = "config.settings_runner"
         self.alive[name] = subprocess.Popen(
             [sys.executable, "-W", "ignore", *command], cwd=self.root, env=environment, start_new_session=True
