@@ -6,7 +6,6 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from agents.runner_client import addresses_in, runners_at
 from competition.services import asking_round, ticking
 
 

@@ -18,7 +18,6 @@ from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 from django.utils import timezone
 
-from agents.runner_client import addresses_in, runners_at
 from competition.services import asking_round, ticking
 
 logger = logging.getLogger(__name__)
