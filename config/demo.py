@@ -24,7 +24,8 @@ from config.processes import HOST, ROOT, Death, on_stop_signals, run, site
 MARK = "OPEN_OUTCRY_DEMO"  # in the environment of all that a demo starts: the folder it works in
 ANSWERS_WITHIN_S = 120.0  # the first time, nothing is compiled yet
 LOOK_EVERY_S = 1.0
-TICK_EVERY_S = "2"  # the running season's week lasts one minute
+# The running season's week lasts one minute, so a day of it is over a thousand weeks' worth of (simulated) calls.
+DEMO_SETTINGS = {"TICK_EVERY_S": "2", "DAILY_TOKEN_BUDGET": "100000000", "USD_PER_AGENT_DAY_MAX": "200"}
 REQUIRED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 
 
@@ -79,7 +80,8 @@ def _demo_with_engines(data: Path, port: int) -> int:
         MARK: str(data),
     }
     environ.setdefault("SECRET_KEY", engines.kept_secret(data, "secret_key"))
-    environ.setdefault("TICK_EVERY_S", TICK_EVERY_S)
+    for name, value in DEMO_SETTINGS.items():
+        environ.setdefault(name, value)
     environ.pop("RUNNER_URL", None)
     _prepare("demo", environ)
     password = engines.kept_secret(data, "admin_password")

@@ -32,6 +32,9 @@ class Agent(BaseHTTPRequestHandler):
         else:
             self.answer({"error": "There is only /v1/decide."}, 404)
 
+    def log_message(self, *about: object) -> None:
+        """Say nothing of every request."""
+
     def answer(self, content: dict, status: int) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
