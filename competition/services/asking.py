@@ -22,6 +22,7 @@ from competition.models import Cycle, Turn
 from competition.services.cycles import books_by_portfolio, locked, move
 from competition.services.leasing import Lease, Round, Unanswered, answers_of, attempts_by_brief, replay, round_of
 from competition.services.spending import charge_lost, settle_attempts
+from market.bulk_rows import update_rows
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, VerdictKind, decision_content
 from portfolio.queries import books_of
@@ -84,7 +85,7 @@ def _store(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
         is_current = turn.state == TurnState.ASKING and turn.token == attempt.run_token
         _end_attempt(attempt, answer, is_current and in_time, now)
     fields = ["ended_at", "outcome", "reply", "truncated", "deliberation", "reason", "cost_usd"]
-    Attempt.objects.bulk_update(attempts.values(), fields)
+    update_rows([attempt for attempt, _, _ in ended], fields)
     return []
 
 
@@ -125,7 +126,7 @@ def _judge(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
         except Unanswered:
             turn.lease_until = now
             wanting.append(turn.id)
-    Turn.objects.bulk_update([turn for turn, _ in current], _VERDICT_FIELDS)
+    update_rows([turn for turn, _ in current], _VERDICT_FIELDS)
     return wanting
 
 

@@ -20,6 +20,7 @@ from competition.core.states import CycleState, TurnState
 from competition.models import Cycle, Turn
 from competition.services.cycles import Setting, setting_of
 from competition.services.spending import Allowed, Terms, allowed, charge_lost, terms_for
+from market.bulk_rows import update_rows
 from market.core.snapshot import Snapshot, snapshot_of
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, Violation
@@ -148,7 +149,7 @@ def _lease(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[
         for offer in offers
         if offer.allowed.scopes
     )
-    Turn.objects.bulk_update(turns, ["token", "lease_until", "over_budget"])
+    update_rows(turns, ["token", "lease_until", "over_budget"])
     return [Lease(offer.turn.id, offer.attempt.id, offer.question) for offer in offers]
 
 
