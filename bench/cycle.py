@@ -26,7 +26,7 @@ def season_of(entries: int):
 
     rules = Rules(universe=UNIVERSE, market_source="synthetic", market_starts_at=START, starts_at=START, cycles=4)
     profiles = [
-        Profile(f"random-{n}", f"Random {n}", "single", "bench/random", {"seed": n}) for n in range(1, entries + 1)
+        Profile(f"random-{n}", f"Random {n}", "single", "example/random", {"seed": n}) for n in range(1, entries + 1)
     ]
     season = draft_season(f"bench-{entries}", "Bench", rules, profiles)
     return open_season(season.id, START)
