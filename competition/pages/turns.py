@@ -38,6 +38,8 @@ OUTCOME_MARKS: Mapping[str, tuple[str, str, str]] = {
     AttemptOutcome.NO_ANSWER: ("No answer", "ring", "failed"),
     AttemptOutcome.LATE: ("Too late to count", "ring", "failed"),
 }
+GIVEN_UP = ("Given up", "ring", "failed")
+NOBODY_HEARD = "whoever waited for the reply was gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _view(turn: Turn, orders: list[tuple[Order, list[Fill]]], at: PriceList) -> 
         deed=deed_of(turn, traded, at.quote),
         brief_sha256=turn.brief.sha256,
         own_brief=_own_part(content),
-        attempts=tuple(_attempt(attempt) for attempt in attempts),
+        attempts=tuple(_attempt(attempt, turn) for attempt in attempts),
         violations=tuple((text.line(v["rule"]).replace("_", " "), text.detail(v["detail"])) for v in turn.violations),
         unwrapped=tuple(text.line(note) for note in turn.unwrapped),
         rationale=text.visible(turn.decision["rationale"]) if turn.decision else "",
@@ -166,14 +168,15 @@ def _own_part(content: Mapping[str, Any]) -> str:
     return text.visible(json.dumps(own, indent=2, ensure_ascii=False, sort_keys=True))
 
 
-def _attempt(attempt: Attempt) -> AttemptView:
+def _attempt(attempt: Attempt, turn: Turn) -> AttemptView:
     reply, left_off = text.reply(attempt.reply)
+    given_up = attempt.outcome == AttemptOutcome.PENDING and bool(turn.verdict)
     return AttemptView(
         number=attempt.number,
-        mark=Mark(*OUTCOME_MARKS[attempt.outcome]),
+        mark=Mark(*(GIVEN_UP if given_up else OUTCOME_MARKS[attempt.outcome])),
         at=moment(attempt.started_at),
         took=_took(attempt),
-        reason=text.line(attempt.reason),
+        reason=NOBODY_HEARD if given_up else text.line(attempt.reason),
         told=tuple(text.detail(objection["detail"]) for objection in attempt.objections),
         reply=reply,
         left_off=left_off,
