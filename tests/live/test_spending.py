@@ -5,7 +5,6 @@ from decimal import Decimal
 
 import pytest
 from django.db.models import Sum
-from django.test import Client
 from pytest_django import Settings
 
 from agents.core.answers import Answer, NoAnswer, Question
@@ -139,20 +138,3 @@ def test_the_accounts_of_a_season_hold_what_its_attempts_were_charged(stage: Sta
     spent = Budget.objects.filter(scope__startswith="season stage/").aggregate(spent=Sum("usd_spent"))["spent"]
     charged = Reservation.objects.aggregate(charged=Sum("usd_charged"))["charged"]
     assert spent == charged == Attempt.objects.aggregate(cost=Sum("cost_usd"))["cost"]
-
-
-def test_the_page_says_that_nobody_was_left_to_hear_a_reply(stage: Stage, client: Client) -> None:
-    class Killed(BaseException):
-        """As kill -9 does."""
-
-    async def killed(question: Question) -> Answer | NoAnswer:
-        raise Killed
-
-    stage.tick(stage.now)
-    stage.ask = killed
-    with pytest.raises(BaseExceptionGroup):
-        stage.tick(stage.now + SECOND)
-    stage.tick(stage.deadline(1))
-    page = client.get("/s/stage/c/1/").content.decode()
-    assert "whoever waited for the reply was gone" in page
-    assert "Waiting" not in page

@@ -1,5 +1,6 @@
 """A site and its weeks in every state they can be in, long before a season is finished."""
 
+import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -12,6 +13,7 @@ from competition.models import Cycle, Turn
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
 from competition.services.cycles import brief_cycle, open_due
+from competition.services.leasing import lease_turns, round_of
 from competition.services.markets import candles_of
 from competition.services.settling import quarantine
 from competition.services.ticking import paper_broker
@@ -83,6 +85,19 @@ def test_a_cycle_past_its_deadline_waits_for_the_one_price_snapshot() -> None:
     page = page_of(at_the_deadline(asking(running_season())))
     assert "Trading waits for the one price snapshot" in everything_of(page)
     assert "never asked while replies could be asked for" in everything_of(page)
+
+
+def test_an_attempt_whose_asker_was_killed_is_given_up_and_not_waited_for() -> None:
+    cycle = asking(running_season())
+    asked = round_of(cycle.id, cycle.opened_at)
+    assert asked is not None
+    turn = cycle.turns.get(entry__slug="steady")
+    assert lease_turns(asked, [turn.id], cycle.opened_at, uuid.uuid4)
+    waiting = everything_of(page_of(cycle))
+    assert "Waiting" in waiting
+    over = everything_of(page_of(at_the_deadline(cycle)))
+    assert "whoever waited for the reply was gone" in over
+    assert "Waiting" not in over
 
 
 def test_a_cycle_that_trades_counts_what_is_settled() -> None:
