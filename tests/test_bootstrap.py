@@ -68,6 +68,13 @@ def test_the_newest_of_pyenv_is_found_when_the_path_has_none(machine: Path) -> N
     assert find_python(machine).stdout == "/3.13.0\n"
 
 
+def test_a_pyenv_that_only_its_shims_on_the_path_tell_of_is_found(machine: Path) -> None:
+    root = machine / "elsewhere"
+    install(root / "shims" / "python3", SHIM)
+    install(root / "versions" / "3.13.0" / "bin" / "python", python("/3.13.0", 1))
+    assert find_python(machine, PATH=str(root / "shims")).stdout == "/3.13.0\n"
+
+
 def test_a_python_of_uv_is_the_last_resort(machine: Path) -> None:
     install(machine / "uv-python", python("/uv/python", 1))
     install(machine / "bin" / "uv", f"#!/bin/sh\necho {machine / 'uv-python'}\n")
