@@ -16,7 +16,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 from django.db.models import F, Q, QuerySet, Value
-from django.db.models.functions import Greatest
+from django.db.models.functions import Collate, Greatest
 
 from agents.core.budgeting import Caps, OverBudget, Scope
 from agents.core.pricing import NANO_USD, NOTHING, Worst
@@ -74,6 +74,14 @@ def reserve(attempt: Attempt, scopes: Sequence[Scope], worst: Worst, now: dateti
     row = reservation_of(attempt, scopes, worst, now)
     row.save(force_insert=True)
     return row
+
+
+def lock_scopes(scopes: Iterable[Scope]) -> None:
+    """Lock the rows of these scopes that exist, in the order in which settling takes them, before any is held."""
+    keys = sorted({scope.key for scope in scopes})
+    if keys:
+        in_order = Collate(F("scope"), "C")
+        list(Budget.objects.select_for_update().filter(scope__in=keys).order_by(in_order).values_list("id"))
 
 
 def hold(scopes: Sequence[Scope], worst: Worst) -> OverBudget | None:

@@ -3,7 +3,8 @@
 Nothing a runner sends is trusted: not its size, its pace, its type, nor that it is about this question.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 
@@ -31,6 +32,7 @@ from agents.core.text import storable
 RESPONSE_BYTES_MAX = CALLS_BYTES_MAX + 8 * REPLY_BYTES_MAX
 CONNECT_TIMEOUT_S = 5.0
 PREFLIGHT_S = 90.0
+LOOK_S = 2.0
 # What a runner keeps of a question's time to say what was called, when a model does not answer within it.
 RETURN_SHARE, RETURN_MAX_S = 0.1, 2.0
 REASON_CHARACTERS = 300
@@ -55,6 +57,26 @@ def address_for(agent: str, usual: str, others: Mapping[str, str]) -> str:
 def addresses_in(usual: str, others: Mapping[str, str]) -> Callable[[Question], str]:
     """`address_for` whoever is asked."""
     return lambda question: address_for(question.agent, usual, others)
+
+
+async def agents_away(agents: Iterable[str], address_of: Callable[[str], str]) -> frozenset[str]:
+    """Those of the agents whose runner does not answer GET /livez within two seconds; each address is asked once."""
+    by_address: dict[str, list[str]] = {}
+    for agent in agents:
+        by_address.setdefault(address_of(agent), []).append(agent)
+    async with _session() as session:
+        there = await asyncio.gather(*(_is_there(session, address) for address in by_address))
+    away = [address for address, answers in zip(by_address, there, strict=True) if not answers]
+    return frozenset(agent for address in away for agent in by_address[address])
+
+
+async def _is_there(session: aiohttp.ClientSession, address: str) -> bool:
+    try:
+        timeout = aiohttp.ClientTimeout(total=LOOK_S)
+        async with session.get(f"{address}/livez", timeout=timeout, allow_redirects=False) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError):
+        return False
 
 
 @asynccontextmanager

@@ -23,7 +23,7 @@ def advance(cycle_id: int, **kwargs: Any) -> None:
 
 @shared_task(name="competition.tasks.ask")
 def ask(cycle_id: int, **kwargs: Any) -> None:
-    asking_round.ask_cycle(cycle_id, timezone.now)
+    asking_round.ask_now(cycle_id)
 
 
 STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}

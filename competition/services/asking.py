@@ -6,7 +6,7 @@ evidence and changes nothing.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from django.db.utils import InterfaceError, OperationalError
 
 from agents.core.answers import Answer, NoAnswer
 from agents.core.brief import Brief
+from agents.core.redaction import redact, redact_within
 from agents.core.text import storable
 from agents.models import Attempt, AttemptOutcome
 from competition.core.rules import Rules
@@ -45,7 +46,7 @@ def accept(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
     a lease that has moved on, or after the deadline, is stored as late and changes nothing. May be called again with
     the same answers when it is not known whether the last call got through.
     """
-    _each_alone_at_need(_store, asked, arrivals, now)
+    _each_alone_at_need(_store, asked, arrivals, now, at_last=_store_bare)
     return _each_alone_at_need(_judge, asked, [arrival for arrival in arrivals if isinstance(arrival[1], Answer)], now)
 
 
@@ -54,8 +55,12 @@ def _each_alone_at_need(
     asked: Round,
     arrivals: Sequence[Arrival],
     now: datetime,
+    at_last: Callable[[Round, Sequence[Arrival], datetime], list[int]] | None = None,
 ) -> list[int]:
-    """All in one transaction; when that breaks, each in its own, so that one's trouble stays its own."""
+    """All in one transaction; when that breaks, each in its own, so that one's trouble stays its own.
+
+    For one that breaks even alone, `at_last` does what can be done.
+    """
     try:
         return work(asked, arrivals, now) if arrivals else []
     except (OperationalError, InterfaceError):
@@ -63,8 +68,9 @@ def _each_alone_at_need(
     except Exception:
         if len(arrivals) == 1:
             logger.exception("the answer to turn %s could not be dealt with", arrivals[0][0].turn_id)
-            return []
-        return [turn_id for arrival in arrivals for turn_id in _each_alone_at_need(work, asked, [arrival], now)]
+            return _each_alone_at_need(at_last, asked, arrivals, now) if at_last else []
+        alone = ([arrival] for arrival in arrivals)
+        return [turn_id for one in alone for turn_id in _each_alone_at_need(work, asked, one, now, at_last)]
 
 
 @transaction.atomic
@@ -91,14 +97,24 @@ def _store(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
 
 def _end_attempt(attempt: Attempt, answer: Answer | NoAnswer, counts: bool, now: datetime) -> None:
     attempt.ended_at = now
-    attempt.deliberation = dict(answer.deliberation) if answer.deliberation is not None else None
+    attempt.deliberation = redact_within(dict(answer.deliberation), frozenset()) if answer.deliberation else None
     if isinstance(answer, Answer):
         attempt.outcome = AttemptOutcome.ANSWERED if counts else AttemptOutcome.LATE
-        attempt.reply = storable(answer.text)
+        attempt.reply = storable(redact(answer.text, ()))
         attempt.truncated = answer.truncated
     else:
         attempt.outcome = AttemptOutcome.NO_ANSWER
-        attempt.reason = storable(answer.reason)[:300]
+        attempt.reason = storable(redact(answer.reason, ()))[:300]
+
+
+def _store_bare(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int]:
+    """The reply alone, when the record of its calls cannot be written: what they used is then not known."""
+    bare: list[Arrival] = []
+    for lease, answer in arrivals:
+        bare.append((lease, replace(answer, calls=(), deliberation=None)))
+    with transaction.atomic():
+        charge_lost(list(Attempt.objects.filter(id__in=[lease.attempt_id for lease, _ in bare])), now)
+        return _store(asked, bare, now)
 
 
 @transaction.atomic
@@ -117,6 +133,8 @@ def _judge(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
         and str(turns[lease.turn_id].token) == lease.question.run_token
     ]
     attempts = attempts_by_brief(turn.brief_id for turn, _ in current)
+    heard = {a.id for several in attempts.values() for a in several if a.outcome == AttemptOutcome.ANSWERED}
+    current = [(turn, lease) for turn, lease in current if lease.attempt_id in heard]
     books = books_of([turn.entry.portfolio_id for turn, _ in current])
     wanting = []
     for turn, lease in current:
@@ -163,8 +181,9 @@ def end_asking(cycle_id: int, now: datetime, trade_as_of: Callable[[Rules, Cycle
         .select_related("brief", "entry")
         .prefetch_related("brief__attempts")
     )
+    turns = list(undecided.order_by("id"))  # locked before anything else, as whoever stores a reply does it
     charge_lost(_given_up(cycle), now)
-    for turn in undecided.order_by("id"):
+    for turn in turns:
         _decide_at_last(asked, turn, books[turn.entry.portfolio_id], now)
     cycle.trade_as_of = trade_as_of(asked.setting.rules, cycle, now)
     move(cycle, CycleState.TRADING)
@@ -194,9 +213,9 @@ def _decide_at_last(asked: Round, turn: Turn, book: Book, now: datetime) -> None
 
 
 def _last_verdict(asked: Round, turn: Turn, brief: Brief, book: Book, attempts: Sequence[Attempt]) -> Verdict:
-    """By the replies there were; whoever gave none because asking was not paid for is over budget, not silent."""
+    """By the replies there were; whoever was never asked, because it could not be paid for, is over budget."""
     answers = answers_of(attempts)
-    if turn.over_budget and not answers:
+    if turn.over_budget and not attempts:
         return Verdict(VerdictKind.OVER_BUDGET, reason=turn.over_budget)
     return replay(asked, brief, book, answers, NoAnswer(_why_silent(attempts)))
 

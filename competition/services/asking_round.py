@@ -7,45 +7,62 @@ asked while the next are leased, and whatever has come back is stored and judged
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.conf import settings
 from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
+from django.utils import timezone
 
 from agents.core.answers import Answer, NoAnswer
 from agents.core.deciders import decider
-from agents.runner_client import Ask, addresses_in, runners_at
+from agents.runner_client import Ask, address_for, addresses_in, agents_away, runners_at
 from competition.services.asking import Arrival, accept
-from competition.services.leasing import CHUNK, Lease, Round, lease_some, lease_turns, round_of
+from competition.services.leasing import CHUNK, Lease, Round, agents_to_ask, lease_some, lease_turns, round_of
 
 logger = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+# slugs of agents -> those whose runner does not answer
+Away = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 RETRY_AFTER_S = (0.0, 1.0, 5.0)
 
 
-def the_runners() -> AbstractAsyncContextManager[Ask]:
-    """The runners of this site, each agent's where the settings say."""
-    return runners_at(addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
+async def nobody(agents: Collection[str]) -> frozenset[str]:
+    """Everybody is there."""
+    return frozenset()
+
+
+def ask_now(cycle_id: int) -> int:
+    """`ask_cycle` with the wall clock and the runners of this site, each agent's where the settings say."""
+    usual, others = settings.RUNNER_URL, settings.RUNNER_URLS
+
+    async def away(agents: Collection[str]) -> frozenset[str]:
+        return await agents_away(agents, partial(address_for, usual=usual, others=others))
+
+    return ask_cycle(cycle_id, timezone.now, lambda: runners_at(addresses_in(usual, others)), who_is_away=away)
 
 
 def ask_cycle(
     cycle_id: int,
     clock: Clock,
-    open_runner: Callable[[], AbstractAsyncContextManager[Ask]] = the_runners,
+    open_runner: Callable[[], AbstractAsyncContextManager[Ask]],
     new_token: Callable[[], uuid.UUID] = uuid.uuid4,
+    who_is_away: Away = nobody,
 ) -> int:
-    """Ask everyone in the cycle who has no verdict and is not being asked already; returns how many were asked."""
+    """Ask everyone in the cycle who has no verdict and is not being asked already; returns how many were asked.
+
+    Of `who_is_away`, those named are left alone until the next round.
+    """
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask-db") as database:
         try:
-            return asyncio.run(_round(cycle_id, clock, open_runner, new_token, database))
+            return asyncio.run(_round(cycle_id, clock, open_runner, new_token, who_is_away, database))
         finally:
             database.submit(connections.close_all).result()
 
@@ -55,6 +72,7 @@ async def _round(
     clock: Clock,
     open_runner: Callable[[], AbstractAsyncContextManager[Ask]],
     new_token: Callable[[], uuid.UUID],
+    who_is_away: Away,
     database: ThreadPoolExecutor,
 ) -> int:
     async def in_database(work: Callable[..., Any], *args: Any) -> Any:
@@ -63,8 +81,11 @@ async def _round(
     asked: Round | None = await in_database(round_of, cycle_id, clock())
     if asked is None:
         return 0
+    away = await who_is_away(await in_database(agents_to_ask, asked))
+    if away:
+        logger.warning("no runner answers for %s, so they are not asked now", ", ".join(sorted(away)))
     async with open_runner() as ask, asyncio.TaskGroup() as group:
-        desk = _Desk(asked, clock, new_token, in_database, partial(_interview, ask), group)
+        desk = _Desk(asked, clock, new_token, in_database, partial(_interview, ask), group, away)
         return await desk.work()
 
 
@@ -94,22 +115,30 @@ class _Desk:
     in_database: Callable[..., Awaitable[Any]]
     interview: Callable[[Lease, "asyncio.Queue[Arrival]"], Awaitable[None]]
     group: asyncio.TaskGroup
+    away: frozenset[str]
     inbox: "asyncio.Queue[Arrival]" = field(default_factory=asyncio.Queue)
     out: int = 0
 
     async def work(self) -> int:
         """Everybody's questions, then the answers as they come, repairs included; returns how many were asked."""
-        first, behind = 0, 0
-        while behind is not None:
-            leases, behind = await self.in_database(lease_some, self.asked, behind, self.clock(), self.new_token)
-            first += len(leases)
-            self._send(leases)
+        first = await self._send_all()
         while self.out:
-            arrivals = await self._arrivals()
-            wanting = await self._accept(arrivals)
+            wanting = await self._accept(await self._arrivals())
             if wanting:
-                self._send(await self.in_database(lease_turns, self.asked, wanting, self.clock(), self.new_token))
+                again = partial(lease_turns, self.asked, wanting, self.clock(), self.new_token)
+                self._send(await self._patiently(again, []))
         return first
+
+    async def _send_all(self) -> int:
+        sent = 0
+        behind: int | None = 0
+        nothing: tuple[list[Lease], int | None] = ([], None)
+        while behind is not None:
+            some = partial(lease_some, self.asked, behind, self.clock(), self.new_token, self.away)
+            leases, behind = await self._patiently(some, nothing)
+            self._send(leases)
+            sent += len(leases)
+        return sent
 
     def _send(self, leases: list[Lease]) -> None:
         self.out += len(leases)
@@ -125,13 +154,26 @@ class _Desk:
         return arrivals
 
     async def _accept(self, arrivals: list[Arrival]) -> list[int]:
-        """Store and judge. Replies are paid for, so a database that is away for a moment does not lose them."""
+        """Store and judge. Replies are paid for, so a database that is away is waited for until the deadline."""
         now = self.clock()
+        while True:
+            wanting = await self._patiently(partial(accept, self.asked, arrivals, now), None)
+            if wanting is not None:
+                return list(wanting)
+            if self.clock() >= self.asked.cycle.deadline_at:
+                logger.error("%s replies could not be stored by the deadline and are lost", len(arrivals))
+                return []
+
+    async def _patiently[Result](self, work: Callable[[], Result], instead: Result) -> Result:
+        """What the work in the database gives; `instead` when the database stays away longer than a few tries.
+
+        It never raises an outage: that would end every question under way, each of which is paid for.
+        """
         for pause_s in RETRY_AFTER_S:
             try:
-                return list(await self.in_database(accept, self.asked, arrivals, now))
+                return cast(Result, await self.in_database(work))
             except (OperationalError, InterfaceError) as outage:
-                logger.warning("replies could not be stored, trying again: %s", str(outage).strip())
+                logger.warning("the database is away or busy, trying again: %s", str(outage).strip())
                 await self.in_database(connections.close_all)
                 await asyncio.sleep(pause_s)
-        return list(await self.in_database(accept, self.asked, arrivals, now))
+        return instead

@@ -7,11 +7,12 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import Count, Q, Sum
 
-from agents.models import Attempt
+from agents.models import Attempt, AttemptOutcome
 from competition.core.ranking import Result, StandingRow, rank
 from competition.core.states import CycleState
 from competition.models import Cycle, Season, Standing, Turn
 from competition.services.cycles import locked, move
+from competition.services.spending import charge_lost
 from portfolio.core.decisions import VALID_VERDICTS
 from portfolio.models import Valuation
 
@@ -24,6 +25,7 @@ def close_cycle(cycle_id: int, now: datetime) -> bool:
     cycle = locked(cycle_id, CycleState.CLOSING)
     if cycle is None:
         return False
+    charge_lost(list(Attempt.objects.filter(brief__turn__cycle=cycle, outcome=AttemptOutcome.PENDING)), now)
     board = rank(results_of(cycle.season, cycle.number), cycle.season.rule_book)
     Standing.objects.bulk_create(standing_rows(cycle, board))
     cycle.closed_at = now

@@ -3,14 +3,14 @@
 import logging
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.utils import InterfaceError, OperationalError
 
-from agents.budget import hold, reservation_of
+from agents.budget import hold, lock_scopes, reservation_of
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.brief import Brief
 from agents.core.budgeting import Refused
@@ -97,11 +97,21 @@ def attempts_by_brief(brief_ids: Iterable[int]) -> dict[int, list[Attempt]]:
     return found
 
 
+def agents_to_ask(asked: Round) -> list[str]:
+    """The slugs of everybody in the cycle who is asked through a runner and has no verdict yet."""
+    undecided = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(entry__agent__model__startswith="baseline/")
+    return list(undecided.order_by("id").values_list("entry__agent__slug", flat=True))
+
+
 def lease_some(
-    asked: Round, after: int, now: datetime, new_token: Callable[[], uuid.UUID]
+    asked: Round, after: int, now: datetime, new_token: Callable[[], uuid.UUID], away: Collection[str] = ()
 ) -> tuple[list[Lease], int | None]:
-    """Lease the next free turns behind the id `after`; with them the id to go on behind, None at the end."""
+    """Lease the next free turns behind the id `after`; with them the id to go on behind, None at the end.
+
+    Agents that are `away` are left alone: they would only lose an attempt.
+    """
     free = asked.cycle.turns.filter(state=TurnState.ASKING, id__gt=after).exclude(lease_until__gt=now).order_by("id")
+    free = free.exclude(entry__agent__slug__in=away)
     ids = list(free.values_list("id", flat=True)[:CHUNK])
     return lease_turns(asked, ids, now, new_token), ids[-1] if ids else None
 
@@ -140,6 +150,7 @@ def _lease(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[
     wanted = [offer for turn in turns if (offer := _offer(asked, turn, before[turn.brief_id], now))]
     # Every round holds its budgets in the same order, so that no two can wait for each other.
     wanted.sort(key=lambda offer: offer.question.agent)
+    lock_scopes(scope for offer in wanted for scope in offer.allowed.scopes)
     offers = [offer for offer in wanted if offer.is_affordable()]
     for offer in offers:
         offer.take(now, new_token())

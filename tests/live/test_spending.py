@@ -19,6 +19,10 @@ SECOND = timedelta(seconds=1)
 ALL_IN = '{"action": "rebalance", "allocations": {"BTCUSDT": 1}}'
 
 
+class Killed(BaseException):
+    """As kill -9 does: nothing after it runs."""
+
+
 def record_of(question: Question, at: datetime, usage: Usage | None) -> CallRecord:
     """What a runner would tell of the one call behind an answer."""
     return CallRecord(
@@ -78,9 +82,6 @@ def test_an_attempt_nobody_came_back_from_is_charged_in_full_and_asked_again(sta
 
 
 def test_an_attempt_whose_asker_was_killed_is_charged_in_full_at_the_deadline(stage: Stage) -> None:
-    class Killed(BaseException):
-        """As kill -9 does."""
-
     async def killed(question: Question) -> Answer | NoAnswer:
         raise Killed
 

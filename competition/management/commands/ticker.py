@@ -1,6 +1,5 @@
 """The second ticker: does the same as beat and the workers, with nothing but the database. Redis may be gone."""
 
-import asyncio
 import logging
 import math
 import signal
@@ -11,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
-import aiohttp
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
@@ -22,7 +20,6 @@ from competition.services import asking_round, ticking
 
 logger = logging.getLogger(__name__)
 STEP_THREADS, ASK_THREADS = 2, 8  # asking waits for models; nobody else may have to wait with it
-RUNNER_LOOK_S = 2.0
 
 
 class Command(BaseCommand):
@@ -55,7 +52,6 @@ class Steps:
         self._pools = pools
         self._lock = threading.Lock()
         self._running: set[tuple[str, int]] = set()
-        self._runner = Runner(settings.RUNNER_URL)
 
     def dispatch(self, step: str, cycle_id: int) -> None:
         with self._lock:
@@ -66,44 +62,13 @@ class Steps:
 
     def _run(self, step: str, cycle_id: int) -> None:
         try:
-            if step != ticking.ASK or self._runner.is_there():
-                outlive_database_outage(partial(take_step, step, cycle_id))
+            outlive_database_outage(partial(take_step, step, cycle_id))
         except Exception:
             logger.exception("step %s of cycle %s failed; the next tick tries again", step, cycle_id)
         finally:
             connections.close_all()
             with self._lock:
                 self._running.discard((step, cycle_id))
-
-
-class Runner:
-    """Whether the runner answers, looked at before anybody is asked: a question to nobody would cost an attempt.
-
-    Says once that it has gone, and once that it is back.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
-        self._was_there = True
-
-    def is_there(self) -> bool:
-        there = asyncio.run(_answers(f"{self._url}/livez"))
-        if there != self._was_there:
-            self._was_there = there
-            if there:
-                logger.info("the runner at %s answers again", self._url)
-            else:
-                logger.warning("no runner answers at %s, so nobody is asked; RUNNER_URL says where it is", self._url)
-        return there
-
-
-async def _answers(url: str) -> bool:
-    timeout = aiohttp.ClientTimeout(total=RUNNER_LOOK_S)
-    try:
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as response:
-            return response.status == 200
-    except (aiohttp.ClientError, TimeoutError):
-        return False
 
 
 def look(name: str, dispatch: ticking.Dispatch) -> None:
@@ -116,7 +81,7 @@ def look(name: str, dispatch: ticking.Dispatch) -> None:
 def take_step(step: str, cycle_id: int) -> None:
     """Take a step here and now."""
     if step == ticking.ASK:
-        asking_round.ask_cycle(cycle_id, timezone.now)
+        asking_round.ask_now(cycle_id)
     else:
         ticking.advance(cycle_id, timezone.now)
 
