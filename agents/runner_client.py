@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import Protocol
 
 import aiohttp
 from pydantic import BaseModel, ValidationError
@@ -33,11 +34,25 @@ RESPONSE_BYTES_MAX = CALLS_BYTES_MAX + 8 * REPLY_BYTES_MAX
 CONNECT_TIMEOUT_S = 5.0
 PREFLIGHT_S = 90.0
 LOOK_S = 2.0
+# A runner has its whole answer before it begins to send; one that drips it would hold up the others.
+BODY_S = 15.0
+READ_BUFFER_BYTES = 16_384
 # What a runner keeps of a question's time to say what was called, when a model does not answer within it.
 RETURN_SHARE, RETURN_MAX_S = 0.1, 2.0
 REASON_CHARACTERS = 300
 
-Ask = Callable[[Question], Awaitable[Answer | NoAnswer]]
+# Waits until there is room for one more answer
+Admit = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """There is always room."""
+
+
+class Ask(Protocol):
+    """Puts a question to its runner. What comes back is read only when `admit` returns."""
+
+    def __call__(self, question: Question, admit: Admit = at_once) -> Awaitable[Answer | NoAnswer]: ...
 
 
 class Unheard(Exception):
@@ -84,8 +99,8 @@ async def runners_at(address_of: Callable[[Question], str]) -> AsyncIterator[Ask
     """An `Ask` that puts each question to the runner at its own address, as many at once as are asked."""
     async with _session() as session:
 
-        async def ask(question: Question) -> Answer | NoAnswer:
-            return await _ask(session, address_of(question), question)
+        async def ask(question: Question, admit: Admit = at_once) -> Answer | NoAnswer:
+            return await _ask(session, address_of(question), question, admit)
 
         yield ask
 
@@ -106,13 +121,14 @@ def _session() -> aiohttp.ClientSession:
         connector=aiohttp.TCPConnector(limit=0, force_close=True),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
+        read_bufsize=READ_BUFFER_BYTES,  # what is not read yet waits with the sender
         headers={"Accept-Encoding": "identity"},  # what is not packed cannot burst
     )
 
 
-async def _ask(session: aiohttp.ClientSession, url: str, question: Question) -> Answer | NoAnswer:
+async def _ask(session: aiohttp.ClientSession, url: str, question: Question, admit: Admit) -> Answer | NoAnswer:
     try:
-        body = await _post(session, f"{url}/v1/decide", request_of(question), question.seconds)
+        body = await _post(session, f"{url}/v1/decide", request_of(question), question.seconds, admit)
         return _answer(body, question.run_token)
     except Unheard as unheard:
         return NoAnswer(str(unheard)[:REASON_CHARACTERS], calls_known=unheard.calls_known)
@@ -133,7 +149,9 @@ def request_of(question: Question) -> DecideRequest:
     )
 
 
-async def _post(session: aiohttp.ClientSession, url: str, request: BaseModel, seconds: float) -> bytes:
+async def _post(
+    session: aiohttp.ClientSession, url: str, request: BaseModel, seconds: float, admit: Admit = at_once
+) -> bytes:
     """Send a request, and the whole body that came back within `seconds`. Raises `Unheard`."""
     content = request.model_dump_json().encode()
     if len(content) > REQUEST_BYTES_MAX:
@@ -142,7 +160,8 @@ async def _post(session: aiohttp.ClientSession, url: str, request: BaseModel, se
     headers = {"Content-Type": "application/json"}
     try:
         async with session.post(url, data=content, headers=headers, timeout=timeout, allow_redirects=False) as response:
-            return await _body(response)
+            await admit()
+            return await asyncio.wait_for(_body(response), BODY_S)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise Unheard(f"the runner could not be asked: {type(error).__name__}", calls_known=True) from None
     except aiohttp.InvalidURL:

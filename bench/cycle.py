@@ -38,7 +38,7 @@ async def at_once():
     from agents.core.answers import Answer
     from agents.core.baselines import baseline_reply
 
-    async def ask(question):
+    async def ask(question, admit=None):
         await asyncio.sleep(0)
         return Answer(baseline_reply("baseline/random", question.parameters, question.brief.content))
 

@@ -7,7 +7,7 @@ asked while the next are leased, and whatever has come back is stored and judged
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -32,6 +32,8 @@ Clock = Callable[[], datetime]
 # slugs of agents -> those whose runner does not answer
 Away = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 RETRY_AFTER_S = (0.0, 1.0, 5.0)
+# An answer with the record of its calls may have more than a megabyte.
+ANSWERS_IN_MEMORY = 50
 
 
 async def nobody(agents: Collection[str]) -> frozenset[str]:
@@ -89,7 +91,27 @@ async def _round(
         return await desk.work()
 
 
-async def _interview(ask: Ask, lease: Lease, inbox: "asyncio.Queue[Arrival]") -> None:
+@dataclass(slots=True)
+class _Place:
+    """A place for one answer in memory, taken before it is read and given back when it is stored."""
+
+    room: asyncio.Semaphore
+    is_taken: bool = False
+
+    async def take(self) -> None:
+        await self.room.acquire()
+        self.is_taken = True
+
+    def give_back(self) -> None:
+        if self.is_taken:
+            self.is_taken = False
+            self.room.release()
+
+
+Inbox = asyncio.Queue[tuple[Arrival, _Place]]
+
+
+async def _interview(ask: Ask, lease: Lease, inbox: Inbox, place: _Place) -> None:
     """Put one question. Baselines are part of the house and decide here; everyone else is asked through a runner."""
     question = lease.question
     try:
@@ -97,12 +119,12 @@ async def _interview(ask: Ask, lease: Lease, inbox: "asyncio.Queue[Arrival]") ->
         if question.model.startswith("baseline/"):
             answer = decider(question.model, question.parameters)(question.brief, question.objections)
         else:
-            answer = await ask(question)
+            answer = await ask(question, place.take)
     except Exception as error:
         # One entry's trouble must not end the round of the others.
         logger.exception("interview of turn %s broke off", lease.turn_id)
         answer = NoAnswer(f"asking broke off: {type(error).__name__}", calls_known=False)
-    await inbox.put((lease, answer))
+    inbox.put_nowait(((lease, answer), place))
 
 
 @dataclass(slots=True)
@@ -113,17 +135,21 @@ class _Desk:
     clock: Clock
     new_token: Callable[[], uuid.UUID]
     in_database: Callable[..., Awaitable[Any]]
-    interview: Callable[[Lease, "asyncio.Queue[Arrival]"], Awaitable[None]]
+    interview: Callable[[Lease, Inbox, _Place], Coroutine[Any, Any, None]]
     group: asyncio.TaskGroup
     away: frozenset[str]
-    inbox: "asyncio.Queue[Arrival]" = field(default_factory=asyncio.Queue)
+    inbox: Inbox = field(default_factory=asyncio.Queue)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ANSWERS_IN_MEMORY))
     out: int = 0
 
     async def work(self) -> int:
         """Everybody's questions, then the answers as they come, repairs included; returns how many were asked."""
         first = await self._send_all()
         while self.out:
-            wanting = await self._accept(await self._arrivals())
+            arrivals, places = await self._arrivals()
+            wanting = await self._accept(arrivals)
+            for place in places:
+                place.give_back()
             if wanting:
                 again = partial(lease_turns, self.asked, wanting, self.clock(), self.new_token)
                 self._send(await self._patiently(again, []))
@@ -143,15 +169,15 @@ class _Desk:
     def _send(self, leases: list[Lease]) -> None:
         self.out += len(leases)
         for lease in leases:
-            self.group.create_task(self.interview(lease, self.inbox))  # type: ignore[arg-type]  # a coroutine
+            self.group.create_task(self.interview(lease, self.inbox, _Place(self.room)))
 
-    async def _arrivals(self) -> list[Arrival]:
-        """At least one answer; with it those that are there already, up to a chunk."""
-        arrivals = [await self.inbox.get()]
-        while len(arrivals) < CHUNK and not self.inbox.empty():
-            arrivals.append(self.inbox.get_nowait())
-        self.out -= len(arrivals)
-        return arrivals
+    async def _arrivals(self) -> tuple[list[Arrival], list[_Place]]:
+        """At least one answer, with it those that are there already, up to a chunk; and the places they take."""
+        came = [await self.inbox.get()]
+        while len(came) < CHUNK and not self.inbox.empty():
+            came.append(self.inbox.get_nowait())
+        self.out -= len(came)
+        return [arrival for arrival, _ in came], [place for _, place in came]
 
     async def _accept(self, arrivals: list[Arrival]) -> list[int]:
         """Store and judge. Replies are paid for, so a database that is away is waited for until the deadline."""

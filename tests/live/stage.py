@@ -9,7 +9,7 @@ from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.deciders import decider
 from agents.core.roster import Profile, house
 from agents.models import Attempt
-from agents.runner_client import Ask
+from agents.runner_client import Admit, Ask, at_once
 from competition.core.rules import Rules
 from competition.core.schedule import boundary
 from competition.models import Cycle, Season, Standing, Turn
@@ -62,7 +62,10 @@ class Stage:
 
     @asynccontextmanager
     async def runner(self) -> AsyncIterator[Ask]:
-        yield self.ask
+        async def ask(question: Question, admit: Admit = at_once) -> Answer | NoAnswer:
+            return await self.ask(question)
+
+        yield ask
 
     def dispatch(self, step: str, cycle_id: int) -> None:
         """Take the step at once, in this process; other seasons are left to their own stages."""
