@@ -11,11 +11,13 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0", ""})
 _URL_PATH = re.compile(r"(?:[A-Za-z0-9._~-]+/)+")
+_USD = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_ADDRESS_OF_AGENT = re.compile(r"[A-Za-z0-9_-]+=https?://[^\s,]+")
 _KINDS = {bool: "true or false", float: "a number", int: "a whole number"}
 
 
 class CheckedEnv(environ.Env):  # type: ignore[misc]  # environ carries no types
-    """environ's readers, which take `maybe` for false and `6x0` for 60, made to refuse that; and three of our own."""
+    """environ's readers, which take `maybe` for false and `6x0` for 60, made to refuse that; and some of our own."""
 
     def get_value(self, var: str, cast: Any = None, default: Any = environ.Env.NOTSET, **kwargs: Any) -> Any:
         try:
@@ -35,6 +37,27 @@ class CheckedEnv(environ.Env):  # type: ignore[misc]  # environ carries no types
         if not 0 < value < math.inf:
             raise self._refused(var, "a number of seconds above zero")
         return value
+
+    def usd(self, var: str, default: str) -> str:
+        """An amount in USD as decimal text, below a billion and with nine places at most."""
+        text = str(self.str(var, default=default))
+        if not _USD.fullmatch(text):
+            raise self._refused(var, "an amount in USD as in 2.50, below a billion")
+        return text
+
+    def tokens(self, var: str, default: int) -> int:
+        """A number of tokens, zero or more."""
+        value = int(self.int(var, default=default))
+        if value < 0:
+            raise self._refused(var, "a number of tokens, 0 for none at all")
+        return value
+
+    def addresses(self, var: str, default: str) -> dict[str, str]:
+        """Addresses by agent, as `agent=http://host:port`, separated by commas."""
+        pairs = [part.strip() for part in str(self.str(var, default=default)).split(",") if part.strip()]
+        if not all(_ADDRESS_OF_AGENT.fullmatch(pair) for pair in pairs):
+            raise self._refused(var, "agent=http://host:port, and more of them behind commas")
+        return dict(pair.split("=", 1) for pair in pairs)
 
     def log_level(self, var: str, default: str) -> str:
         """A level of the logging module, in capitals."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.processes import HOST, ROOT, Death, on_stop_signals, run, site
+from config.processes import HOST, ROOT, Command, Death, on_stop_signals, run, site
 
 MARK = "OPEN_OUTCRY_DEMO"  # in the environment of all that a demo starts: the folder it works in
 ANSWERS_WITHIN_S = 120.0  # the first time, nothing is compiled yet
@@ -112,7 +112,9 @@ def _serve(environ: Mapping[str, str], port: int, data: Path, greeting: str, loo
     _say("Starting web, worker, beat, ticker and runner")
     watch.start()
     try:
-        death = run(site(environ, port=port, data=data))
+        commands = site(environ, port=port, data=data)
+        _keep_addresses(data, commands)
+        death = run(commands)
     finally:
         on_stop_signals(signal.SIG_IGN)
         stopping.set()
@@ -122,6 +124,14 @@ def _serve(environ: Mapping[str, str], port: int, data: Path, greeting: str, loo
     if death is not None:
         raise StartError(_obituary(death))
     return 0
+
+
+def _keep_addresses(data: Path, commands: list[Command]) -> None:
+    """So that manage.py beside a demo finds the runners; in `run` the environment says where they are."""
+    if MARK in commands[0].environ:
+        from config import engines
+
+        engines.keep_addresses(data, commands[0].environ)
 
 
 def _watch(stopping: threading.Event, port: int, greeting: str, look: Callable[[], None], trouble: list[str]) -> None:

@@ -6,9 +6,10 @@ lock on it, which the system takes back even from a killed process; the last one
 
 import atexit
 import fcntl
+import json
 import os
 import secrets
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -17,6 +18,8 @@ from pathlib import Path
 from config import embedded_postgres, embedded_redis
 from config.daemons import EngineError, bring_up, shut_down
 
+ADDRESSES = ("RUNNER_URL", "RUNNER_URLS")
+ADDRESSES_FILE = "runners.json"
 _joined: dict[Path, TextIOWrapper] = {}
 
 
@@ -40,6 +43,21 @@ def use_embedded_postgres(environ: MutableMapping[str, str]) -> None:
     environ["DATABASE_URL"] = engines.database_url
     environ.setdefault("REDIS_URL", engines.redis_url)
     environ.setdefault("SECRET_KEY", kept_secret(data, "secret_key"))
+    for name, address in _kept_addresses(data).items():
+        environ.setdefault(name, address)
+
+
+def keep_addresses(data: Path, environ: Mapping[str, str]) -> None:
+    """Note where the runners of the site on this folder are, for commands that are given beside it."""
+    addresses = {name: environ[name] for name in ADDRESSES if name in environ}
+    (data / ADDRESSES_FILE).write_text(json.dumps(addresses))
+
+
+def _kept_addresses(data: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads((data / ADDRESSES_FILE).read_text()))
+    except (OSError, ValueError):
+        return {}  # no site has run here yet, or it was killed in writing; the settings have a default
 
 
 def use(data: Path, *, durable: bool = True, with_redis: bool = True) -> Engines:

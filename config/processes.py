@@ -20,6 +20,8 @@ from honcho.colour import get_colours
 from honcho.printer import Message, Printer
 from honcho.process import Process
 
+from agents.core.providers import KEY_VARIABLES
+
 ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 LAST_LINES = 20
@@ -46,6 +48,8 @@ OURS_TO_ASK = ("runner", "example")
 # What the runner must not hold: it answers for models and needs neither database, site key nor exchange keys.
 NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL", "RUNNER_URLS")
 NOT_FOR_THE_RUNNER_BEGINNINGS = ("BINANCE_",)
+MODEL_KEYS = frozenset(name for names in KEY_VARIABLES.values() for name in names)
+FOR_A_STRANGER = ("PATH", "LANG", "PYTHONUNBUFFERED", "OPEN_OUTCRY_DEMO")
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
         Command(
             name,
             tuple(word.format_map(values) for word in shlex.split(TABLE[name])),
-            _runner_environ(environ) if name in OURS_TO_ASK else environ,
+            _environ_of(name, environ),
         )
         for name in names
     ]
@@ -199,13 +203,18 @@ def _kill_group(member: Process) -> None:
         os.killpg(member._child.pid, signal.SIGKILL)
 
 
-def _runner_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if name not in NOT_FOR_THE_RUNNER and not name.startswith(NOT_FOR_THE_RUNNER_BEGINNINGS)
-    }
-    return kept | {"DJANGO_SETTINGS_MODULE": "config.settings_runner"}
+def _environ_of(process: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """What each may hold: the keys of models are the runner's alone, and the example is a stranger in the house."""
+    if process == "example":
+        return {name: environ[name] for name in FOR_A_STRANGER if name in environ}
+    if process == "runner":
+        kept = {
+            name: value
+            for name, value in environ.items()
+            if name not in NOT_FOR_THE_RUNNER and not name.startswith(NOT_FOR_THE_RUNNER_BEGINNINGS)
+        }
+        return kept | {"DJANGO_SETTINGS_MODULE": "config.settings_runner"}
+    return {name: value for name, value in environ.items() if name not in MODEL_KEYS}
 
 
 def _free_ports(count: int) -> list[int]:

@@ -38,17 +38,17 @@ DATA = env.path("DATA", default=str(BASE_DIR / ".data"))
 # Address of the runner that answers for the agents; `{agent}` in it stands for each one's own.
 RUNNER_URL = env.str("RUNNER_URL", default="http://127.0.0.1:8100")
 # Agents whose runner is elsewhere, as agent=address, separated by commas.
-RUNNER_URLS = env.dict("RUNNER_URLS", default={})
+RUNNER_URLS = env.addresses("RUNNER_URLS", default="")
 # Tokens that one agent may use per UTC day, prompts and replies together.
-DAILY_TOKEN_BUDGET = env.int("DAILY_TOKEN_BUDGET", default=2_000_000)
+DAILY_TOKEN_BUDGET = env.tokens("DAILY_TOKEN_BUDGET", default=2_000_000)
 # USD that one call to a model may cost at most; a dearer one is not made.
-USD_PER_CALL_MAX = env.str("USD_PER_CALL_MAX", default="2")
+USD_PER_CALL_MAX = env.usd("USD_PER_CALL_MAX", default="2")
 # USD that one turn of an entry may cost at most, with every repair.
-USD_PER_TURN_MAX = env.str("USD_PER_TURN_MAX", default="5")
+USD_PER_TURN_MAX = env.usd("USD_PER_TURN_MAX", default="5")
 # USD that one agent may cost per UTC day at most.
-USD_PER_AGENT_DAY_MAX = env.str("USD_PER_AGENT_DAY_MAX", default="10")
+USD_PER_AGENT_DAY_MAX = env.usd("USD_PER_AGENT_DAY_MAX", default="10")
 # USD that one entry may cost in a whole season at most.
-USD_PER_SEASON_MAX = env.str("USD_PER_SEASON_MAX", default="500")
+USD_PER_SEASON_MAX = env.usd("USD_PER_SEASON_MAX", default="500")
 # Seconds between two looks at what is due, for beat and for the second ticker.
 TICK_EVERY_S = env.seconds("TICK_EVERY_S", default=60.0)
 # Path of the admin, so that it need not be guessable.

@@ -1,9 +1,10 @@
 """An agent in plain Python: the same weight for every symbol. It needs no key, no package and no database.
 
     python docs/example_agent.py 8200
+    RUNNER_URLS=even=http://127.0.0.1:8200 make demo
 
-Then add an agent in the admin, of any model such as example/even, and have RUNNER_URL lead here for it. What comes in
-and what must go out stands in docs/runner.schema.json; the run token names the question and goes back as it came.
+Then add an agent with the slug even in the admin, of any model such as own/even, and enter it in a season. What comes
+in and what must go out stands in docs/runner.schema.json; the run token names the question and goes back as it came.
 """
 
 import json

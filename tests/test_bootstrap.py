@@ -149,12 +149,19 @@ SECRETS = {"DATABASE_URL": "d", "REDIS_URL": "r", "SECRET_KEY": "s"}
 def test_the_runner_is_given_no_database_no_redis_and_no_key(tmp_path: Path) -> None:
     table = {command.name: command for command in site({**SECRETS, "PATH": "/bin"}, port=8000, data=tmp_path)}
     assert set(table) == {"web", "worker", "asker", "beat", "ticker", "runner", "example"}
-    for name in ("runner", "example"):
-        assert table[name].environ == {"PATH": "/bin", "DJANGO_SETTINGS_MODULE": "config.settings_runner"}
+    assert table["runner"].environ == {"PATH": "/bin", "DJANGO_SETTINGS_MODULE": "config.settings_runner"}
+    assert table["example"].environ == {"PATH": "/bin"}
     for name in ("web", "worker", "asker", "beat", "ticker"):
         assert SECRETS.items() <= table[name].environ.items()
         assert table[name].environ["RUNNER_URL"].rpartition(":")[2] in table["runner"].argv
         assert table[name].environ["RUNNER_URLS"].rpartition(":")[2] in table["example"].argv
+
+
+def test_the_keys_of_models_reach_the_runner_and_nobody_else(tmp_path: Path) -> None:
+    environ = {**SECRETS, "PATH": "/bin", "OPENAI_API_KEY": "k", "AWS_SECRET_ACCESS_KEY": "k"}
+    table = {command.name: command for command in site(environ, port=8000, data=tmp_path)}
+    holders = {name for name, command in table.items() if "k" in command.environ.values()}
+    assert holders == {"runner"}
 
 
 def test_no_runner_is_started_where_one_is_named(tmp_path: Path) -> None:

@@ -36,6 +36,10 @@ def run(*command: str, **environ: str) -> subprocess.CompletedProcess:
         ("ADMIN_PATH", "/x", "ADMIN_PATH must be a path like admin/, with no slash before it and one behind it"),
         ("ADMIN_PATH", "x", "ADMIN_PATH must be a path like admin/, with no slash before it and one behind it"),
         ("PLACES", "two", "PLACES must be a whole number, not 'two'."),
+        ("CAP", "-1", "CAP must be an amount in USD as in 2.50, below a billion, not '-1'."),
+        ("CAP", "1e3", "CAP must be an amount in USD as in 2.50, below a billion, not '1e3'."),
+        ("TOKENS", "-1", "TOKENS must be a number of tokens, 0 for none at all, not '-1'."),
+        ("OTHERS", "foo", "OTHERS must be agent=http://host:port, and more of them behind commas, not 'foo'."),
     ],
 )
 def test_what_a_setting_cannot_mean_is_refused_by_its_name(name: str, value: str, sentence: str) -> None:
@@ -47,6 +51,9 @@ def test_what_a_setting_cannot_mean_is_refused_by_its_name(name: str, value: str
         "DEBUG": lambda: env.bool("DEBUG", default=False),
         "ADMIN_PATH": lambda: env.url_path("ADMIN_PATH", default="admin/"),
         "PLACES": lambda: env.int("PLACES", default=2),
+        "CAP": lambda: env.usd("CAP", default="2"),
+        "TOKENS": lambda: env.tokens("TOKENS", default=2),
+        "OTHERS": lambda: env.addresses("OTHERS", default=""),
     }
     with pytest.raises(ImproperlyConfigured) as refusal:
         read[name]()
@@ -60,6 +67,8 @@ def test_what_a_setting_can_mean_is_read() -> None:
     assert (env.bool("ON", default=False), env.bool("OFF", default=True)) == (True, False)
     assert env.url_path("PATH", default="admin/") == "back/office/"
     assert env.log_level("LEVEL", default="INFO") == "WARNING"
+    assert env.addresses("OTHERS", default="a=http://h:1, b=https://i") == {"a": "http://h:1", "b": "https://i"}
+    assert (env.usd("CAP", default="2.50"), env.tokens("TOKENS", default=0)) == ("2.50", 0)
     assert (env.seconds("UNSET", default=60.0), env.bool("UNSET", default=True)) == (60.0, True)
 
 

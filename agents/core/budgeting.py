@@ -15,7 +15,7 @@ from agents.core.pricing import NANO_USD, NOTHING, ModelCard, Worst, usd_of, wor
 from market.core.canonical import plain
 
 ANALYST_TIER = "analyst"
-MAKE_NO_CALLS_OF_OURS = ("baseline/", "example/")
+MAKE_NO_CALLS_OF_OURS = ("baseline/", "example/", "own/")
 BYTES_PER_TOKEN = 4  # of English prose and JSON, roughly, with today's tokenizers
 PART_OF_OUTPUT_USED = 4
 CENT = Decimal("0.01")

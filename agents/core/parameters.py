@@ -30,6 +30,6 @@ class AgentParameters(BaseModel):
     def api_base_is_an_address(self) -> Self:
         if self.api_base and not self.api_base.startswith(("http://", "https://")):
             raise ValueError("api_base must begin with https:// or http://")
-        if self.api_base and "@" in self.api_base:
-            raise ValueError("api_base may hold no user and no password: it is public")
+        if self.api_base and any(sign in self.api_base for sign in "@?#"):
+            raise ValueError("api_base is public: it may hold no user, no password and nothing behind ? or #")
         return self

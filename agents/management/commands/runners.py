@@ -6,14 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Q
 
 from agents.core.compose_text import RunnerPart, compose_text
 from agents.core.parameters import AgentParameters
 from agents.core.providers import UnknownProvider, host_name, key_variables
 from agents.models import SIMULATED_PREFIXES, Agent, AgentKind
 
-FOREIGN = "example/"
+FOREIGN = ("example/", "own/")
 UNFINISHED = ("draft", "open")
 
 
@@ -29,10 +28,14 @@ class Command(BaseCommand):
         if twice := [slug for slug in versions if hosts[host_name(slug)] > 1]:
             raise CommandError(f"These agents would be one host: {', '.join(twice)}. Rename all but one.")
         ours = {slug: agents for slug, agents in versions.items() if not agents[0].model.startswith(FOREIGN)}
-        try:
-            parts = [part_of(slug, agents) for slug, agents in ours.items()]
-        except UnknownProvider as error:
-            raise CommandError(str(error)) from None
+        parts, unknown = [], []
+        for slug, agents in ours.items():
+            try:
+                parts.append(part_of(slug, agents))
+            except UnknownProvider as error:
+                unknown.append(f"{slug}: {error}")
+        if unknown:
+            raise CommandError("\n".join(unknown))
         strangers = [slug for slug in versions if slug not in ours]
         self.stdout.write(compose_text(parts, strangers, options["file"]), ending="")
 
@@ -41,7 +44,7 @@ def agents_by_slug() -> dict[str, list[Agent]]:
     """Of every agent that is asked through a runner the newest version, and those that still take part in a season."""
     found: dict[str, list[Agent]] = {}
     asked = Agent.objects.exclude(kind=AgentKind.BASELINE)
-    playing = set(asked.filter(Q(entries__season__state__in=UNFINISHED)).values_list("id", flat=True))
+    playing = set(asked.filter(entries__season__state__in=UNFINISHED).values_list("id", flat=True))
     for agent in asked.order_by("slug", "-version"):
         versions = found.setdefault(agent.slug, [])
         if not versions or agent.id in playing:
