@@ -7,7 +7,7 @@ standings. Only the wall clock is the calendar's own.
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -107,21 +107,39 @@ def _attempts(
     asked_at: datetime,
     deadline_at: datetime,
 ) -> Iterator[Attempt]:
+    """Every reply as one attempt; whoever gave none was asked again and again, as in a season that is lived through."""
     for slug, turn in played.turns.items():
-        for number, (answer, objections) in enumerate(zip(turn.answers, turn.objections, strict=True), start=1):
-            name = f"{season.slug}/{played.number}/{slug}/{number}"
-            yield Attempt(
-                brief=briefs[slug],
-                number=number,
-                run_token=uuid.uuid5(_NAMESPACE, name),
-                objections=[asdict(objection) for objection in objections],
-                started_at=asked_at,
-                lease_until=deadline_at,
-                ended_at=deadline_at if isinstance(answer, NoAnswer) else asked_at,
-                outcome=AttemptOutcome.ANSWERED if isinstance(answer, Answer) else AttemptOutcome.NO_ANSWER,
-                reply=storable(answer.text) if isinstance(answer, Answer) else "",
-                reason=answer.reason if isinstance(answer, NoAnswer) else "",
-            )
+        number = 0
+        for answer, objections in zip(turn.answers, turn.objections, strict=True):
+            for started_at, ended_at in _times(season.rule_book, answer, asked_at, deadline_at):
+                number += 1
+                yield Attempt(
+                    brief=briefs[slug],
+                    number=number,
+                    run_token=uuid.uuid5(_NAMESPACE, f"{season.slug}/{played.number}/{slug}/{number}"),
+                    objections=[asdict(objection) for objection in objections],
+                    started_at=started_at,
+                    lease_until=min(started_at + timedelta(seconds=season.rule_book.attempt_s), deadline_at),
+                    ended_at=ended_at,
+                    outcome=AttemptOutcome.ANSWERED if isinstance(answer, Answer) else AttemptOutcome.NO_ANSWER,
+                    reply=storable(answer.text) if isinstance(answer, Answer) else "",
+                    reason=answer.reason if isinstance(answer, NoAnswer) else "",
+                )
+
+
+def _times(
+    rules: Rules, answer: Answer | NoAnswer, asked_at: datetime, deadline_at: datetime
+) -> Iterator[tuple[datetime, datetime]]:
+    """Begin and end of the attempts behind an answer: at once, or as often as there was time to wait for none."""
+    if isinstance(answer, Answer):
+        yield asked_at, asked_at
+        return
+    lease = timedelta(seconds=rules.attempt_s)
+    for attempt in range(rules.attempts_max):
+        started_at = asked_at + lease * attempt
+        if started_at >= deadline_at:
+            return
+        yield started_at, min(started_at + lease, deadline_at)
 
 
 def _turn(cycle: Cycle, entry: Entry, brief: Brief, played: PlayedTurn, at: datetime) -> Turn:
