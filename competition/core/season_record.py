@@ -32,7 +32,7 @@ class CycleRecord:
 
 @dataclass(frozen=True, slots=True)
 class SeasonRecord:
-    """`now` is when the audit began. Cycles are by number, in order."""
+    """`audited_at` is when the audit began. Cycles are by number, in order."""
 
     slug: str
     state: SeasonState
@@ -41,7 +41,7 @@ class SeasonRecord:
     symbols: Mapping[str, Symbol]
     entries: tuple[str, ...]
     cycles: Mapping[int, CycleRecord]
-    now: datetime
+    audited_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

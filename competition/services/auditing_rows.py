@@ -54,7 +54,7 @@ def season_record(season: Season, now: datetime) -> SeasonRecord:
             )
             for row in cycles.iterator(chunk_size=CHUNK)
         },
-        now=now,
+        audited_at=now,
     )
 
 
