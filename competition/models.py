@@ -227,3 +227,25 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class Audit(models.Model):
+    """What one audit of the record found. `season` is blank when it was of everything; appended, never edited.
+
+    `seals` are hashes over what had ended, by season, that the next audit compares with what it finds.
+    """
+
+    at = models.DateTimeField()
+    seconds = models.DecimalField(max_digits=12, decimal_places=3)
+    season = models.CharField(max_length=40, blank=True)
+    findings_count = models.PositiveIntegerField()
+    known_count = models.PositiveIntegerField(default=0, help_text="exceptions that were said when they arose")
+    counts = models.JSONField(help_text="findings by invariant")
+    findings = models.JSONField(help_text="the first of them, and of the known exceptions")
+    seals = models.JSONField(default=dict)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["season", "-id"], name="audit_newest")]
+
+    def __str__(self) -> str:
+        return f"audit of {self.at:%Y-%m-%d %H:%M}: {self.findings_count} findings"

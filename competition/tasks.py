@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from competition.services import asking_round, ticking
+from competition.services import asking_round, auditing, ticking
 
 
 @shared_task(name="competition.tasks.tick")
@@ -24,6 +24,11 @@ def advance(cycle_id: int, **kwargs: Any) -> None:
 @shared_task(name="competition.tasks.ask")
 def ask(cycle_id: int, **kwargs: Any) -> None:
     asking_round.ask_now(cycle_id)
+
+
+@shared_task(name="competition.tasks.audit")
+def audit(**kwargs: Any) -> None:
+    auditing.audit(timezone.now)
 
 
 STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}

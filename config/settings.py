@@ -6,6 +6,7 @@ The comment above each `env(...)` line is its row in the README's configuration 
 
 from pathlib import Path
 
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from psycopg import ProgrammingError
@@ -194,6 +195,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "competition.tasks.tick",
         "schedule": TICK_EVERY_S,
         "options": {"expires": max(TICK_EVERY_S * 5, 10)},
+    },
+    "audit the record": {
+        "task": "competition.tasks.audit",
+        "schedule": crontab("17", "3"),
+        "options": {"expires": 3600},
     },
 }
 

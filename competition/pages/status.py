@@ -15,19 +15,21 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
 
+from competition.core.findings import WORDS
 from competition.core.schedule import boundary
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
-from competition.models import Cycle, Heartbeat, Season, Turn
+from competition.models import Audit, Cycle, Heartbeat, Season, Turn
 from competition.pages.figures import Moment, duration, moment, relative
 from competition.pages.names import EntryName, name_of
 from competition.pages.progress import pace
-from competition.pages.text import detail
+from competition.pages.text import detail, line
 from competition.pages.troubles import lost_before, lost_lately, stuck
 from competition.pages.words import Mark, cycle_mark
 
 STRIP_LENGTH = 12
 SEASONS_MAX = 10
 QUARANTINED_MAX = 20
+AUDIT_FINDINGS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,34 @@ class Incident:
 
 
 @dataclass(frozen=True, slots=True)
+class Invariance:
+    """One invariant, and how often the last audit found it broken."""
+
+    name: str
+    words: str
+    findings: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditStatus:
+    """The last audit of everything. `told` are its first findings in words."""
+
+    at: Moment
+    age: str
+    took: str
+    findings: int
+    known: int
+    invariants: tuple[Invariance, ...]
+    told: tuple[str, ...]
+
+    @property
+    def trouble(self) -> str:
+        """What the headline says of it; empty when it found nothing."""
+        found = "one fault" if self.findings == 1 else f"{self.findings:,} faults"
+        return f"The last audit of the record found {found}." if self.findings else ""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusPage:
     """`headline` sums up, `verdict` says what is wrong in full sentences."""
 
@@ -87,15 +117,17 @@ class StatusPage:
     stale_after: str
     seasons: tuple[SeasonStatus, ...]
     quarantined: tuple[Incident, ...]
+    audit: AuditStatus | None
     versions: tuple[tuple[str, str], ...]
 
 
 def status_page(now: datetime) -> StatusPage:
-    """Everything the status page shows: four queries."""
+    """Everything the status page shows: five queries."""
     stale_after = timedelta(seconds=max(30.0, 3 * settings.TICK_EVERY_S))
     beats = tuple(_beat(row, now, stale_after) for row in Heartbeat.objects.order_by("name"))
     seasons = _seasons(now, stale_after)
-    headline, verdict = _verdict(beats, seasons)
+    audit = _last_audit(now)
+    headline, verdict = _verdict(beats, seasons, audit.trouble if audit else "")
     return StatusPage(
         at=moment(now),
         headline=headline,
@@ -104,6 +136,7 @@ def status_page(now: datetime) -> StatusPage:
         stale_after=duration(stale_after),
         seasons=seasons,
         quarantined=_quarantined(),
+        audit=audit,
         versions=_versions(),
     )
 
@@ -112,10 +145,11 @@ def _beat(row: Heartbeat, now: datetime, stale_after: timedelta) -> Beat:
     return Beat(row.name, moment(row.at), relative(row.at, now), now - row.at > stale_after)
 
 
-def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus]) -> tuple[str, str]:
-    """A headline, and what is wrong in sentences; both calm when nothing is."""
+def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus], audited: str) -> tuple[str, str]:
+    """A headline, and what is wrong in sentences; both calm when nothing is. `audited` is what an audit found."""
     running = [season for season in seasons if season.is_open]
     troubles = [*_silence(beats), *(trouble for season in running for trouble in season.troubles)] if running else []
+    troubles += [audited] if audited else []
     if troubles:
         return "Something needs attention.", " ".join(troubles)
     past = [f"{season.without_decision} of {season.name}" for season in running if season.without_decision]
@@ -199,6 +233,24 @@ def _quarantined() -> tuple[Incident, ...]:
     return tuple(
         Incident(turn.cycle.season.slug, turn.cycle.number, name_of(turn.entry), detail(turn.trade_reason))
         for turn in rows
+    )
+
+
+def _last_audit(now: datetime) -> AuditStatus | None:
+    row = Audit.objects.filter(season="").defer("seals").order_by("-id").first()
+    if row is None:
+        return None
+    found = [one for one in row.findings if not one["known"]]
+    return AuditStatus(
+        at=moment(row.at),
+        age=relative(row.at, now),
+        took=duration(timedelta(seconds=max(float(row.seconds), 1))),
+        findings=row.findings_count,
+        known=row.known_count,
+        invariants=tuple(
+            Invariance(name.value, words, row.counts[name.value]) for name, words in WORDS.items() if name in row.counts
+        ),
+        told=tuple(line(f"{one['subject']}: {one['sentence']}") for one in found[:AUDIT_FINDINGS_MAX]),
     )
 
 

@@ -1,0 +1,144 @@
+"""Reading the record for an audit: a season's frame at once, its entries one at a time, their texts in chunks."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+
+from agents.core.answers import Answer
+from agents.models import Attempt, AttemptOutcome
+from competition.core.season_record import (
+    CycleRecord,
+    EntryRecord,
+    Said,
+    SeasonRecord,
+    TurnRow,
+    books_of_cycles,
+)
+from competition.core.states import CycleState, SeasonState, TurnState
+from competition.models import Entry, Season, Turn
+from market.core.snapshot import Snapshot
+from market.core.symbols import symbols_of
+from market.models import StoredSnapshot
+from portfolio.core.ledger_checks import Ledger, StoredJournal, StoredOrder
+from portfolio.core.orders import OrderState
+from portfolio.models import Journal, Order, Portfolio, Valuation
+from portfolio.queries import book_of, journals_of
+
+CHUNK = 100  # rows with texts that are held at once
+
+
+def season_record(season: Season, now: datetime) -> SeasonRecord:
+    """The frame of an open or closed season: rules, symbols, cycles with their prices."""
+    cycles = season.cycles.select_related("snapshot", "trade_snapshot").order_by("number")
+    return SeasonRecord(
+        slug=season.slug,
+        state=SeasonState(season.state),
+        rules=season.rule_book,
+        rules_sha256=season.rules_sha256,
+        symbols=symbols_of(season.symbols or ()),
+        entries=tuple(season.entries.order_by("number").values_list("slug", flat=True)),
+        cycles={
+            row.number: CycleRecord(
+                number=row.number,
+                state=CycleState(row.state),
+                due_at=row.due_at,
+                opened_at=row.opened_at,
+                as_of=row.as_of,
+                deadline_at=row.deadline_at,
+                trade_as_of=row.trade_as_of,
+                shown=_prices_of(row.snapshot),
+                traded=_prices_of(row.trade_snapshot),
+            )
+            for row in cycles.iterator(chunk_size=CHUNK)
+        },
+        audited_at=now,
+    )
+
+
+def _prices_of(stored: StoredSnapshot | None) -> Snapshot | None:
+    """A snapshot without the content that briefs show; its hash has a check of its own."""
+    if stored is None:
+        return None
+    prices = {name: Decimal(row["price"]) for name, row in stored.content["symbols"].items()}
+    return Snapshot(stored.as_of, prices, stored.content["missing"], {}, stored.sha256)
+
+
+def entry_record(season: SeasonRecord, entry: Entry) -> EntryRecord:
+    """Everything of one entry but its texts. Reads the portfolio's journals, orders and valuations whole."""
+    turns = tuple(_turn_row(turn) for turn in _turns(entry))
+    ledger = _ledger(season, entry.portfolio, turns)
+    valuations = Valuation.objects.filter(portfolio=entry.portfolio_id).values_list("cycle_number", "at", "value")
+    return EntryRecord(
+        slug=entry.slug,
+        ledger=ledger,
+        turns=turns,
+        valuations={number: (at, value) for number, at, value in valuations},
+        replies=partial(_replies, entry.id, turns),
+        books=books_of_cycles(ledger, season),
+    )
+
+
+def _turns(entry: Entry) -> Iterator[Turn]:
+    rows = entry.turns.select_related("cycle").order_by("cycle__number")
+    return rows.iterator(chunk_size=CHUNK)
+
+
+def _turn_row(turn: Turn) -> TurnRow:
+    return TurnRow(
+        cycle=turn.cycle.number,
+        state=TurnState(turn.state),
+        verdict=turn.verdict_value() if turn.verdict else None,
+        over_budget=turn.over_budget,
+        traded=turn.traded,
+        fees=turn.fees,
+        value_after=turn.value_after,
+    )
+
+
+def _ledger(season: SeasonRecord, portfolio: Portfolio, turns: tuple[TurnRow, ...]) -> Ledger:
+    rows = Journal.objects.filter(portfolio=portfolio).order_by("sequence").values_list("sequence", "hash")
+    orders = Order.objects.filter(portfolio=portfolio).order_by("id").prefetch_related("fills")
+    return Ledger(
+        key=portfolio.key,
+        quote=portfolio.quote,
+        capital=season.rules.capital,
+        symbols=season.symbols,
+        journals=[
+            StoredJournal(sequence, journal, stored_hash)
+            for (sequence, stored_hash), journal in zip(rows, journals_of(portfolio.id), strict=True)
+        ],
+        orders=[
+            StoredOrder(
+                row.cycle_number, row.value(), OrderState(row.state), tuple(fill.value() for fill in row.fills.all())
+            )
+            for row in orders.iterator(chunk_size=CHUNK)
+        ],
+        held=book_of(portfolio.id),
+        settled=frozenset(turn.cycle for turn in turns if turn.state is TurnState.SETTLED),
+        set_aside=frozenset(turn.cycle for turn in turns if turn.state is TurnState.QUARANTINED),
+    )
+
+
+def _replies(entry_id: int, turns: tuple[TurnRow, ...]) -> Iterator[tuple[TurnRow, list[Said]]]:
+    """Every turn with what was said in it, in order; an attempt that is still open says nothing yet."""
+    rows = (
+        Attempt.objects.filter(brief__turn__entry=entry_id)
+        .order_by("brief__turn__cycle__number", "number")
+        .values_list("brief__turn__cycle__number", "outcome", "reply", "truncated", "ended_at", "reason")
+    )
+    groups = groupby(rows.iterator(chunk_size=CHUNK), key=itemgetter(0))
+    ahead = next(groups, None)
+    for turn in turns:
+        said: list[Said] = []
+        if ahead is not None and ahead[0] == turn.cycle:
+            said = [_said(*row[1:]) for row in ahead[1]]
+            ahead = next(groups, None)
+        yield turn, said
+
+
+def _said(outcome: str, reply: str, truncated: bool, ended_at: datetime | None, reason: str) -> Said:
+    answer = Answer(reply, truncated) if outcome == AttemptOutcome.ANSWERED else None
+    return Said(answer, ended_at, reason)

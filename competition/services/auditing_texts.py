@@ -1,0 +1,92 @@
+"""Hashes of stored texts computed again, and a look for keys in everything that is stored. Read in chunks."""
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+
+from agents.core.redaction import SHAPES
+from agents.models import Brief, Call
+from competition.models import Season
+from market.core.canonical import plain, sha256_of
+from market.core.symbols import symbols_of
+
+CHUNK = 50
+OUR_APPS = ("market", "portfolio", "agents", "competition")
+
+
+def snapshots_have_their_hash(season: Season) -> Iterator[str]:
+    """And tell the steps and minimums of the symbols that the season froze."""
+    frozen = symbols_of(season.symbols or ())
+    cycles = season.cycles.select_related("snapshot", "trade_snapshot").order_by("number")
+    for cycle in cycles.iterator(chunk_size=CHUNK):
+        for name, stored in (("snapshot", cycle.snapshot), ("trade snapshot", cycle.trade_snapshot)):
+            if stored is None:
+                continue
+            if sha256_of(stored.content) != stored.sha256:
+                yield f"the {name} of week {cycle.number} no longer has its hash"
+            for symbol, row in stored.content["symbols"].items():
+                known = frozen.get(symbol)
+                if known is None or (row["step"], row["min_notional"]) != (
+                    plain(known.step),
+                    plain(known.min_notional),
+                ):
+                    yield f"the {name} of week {cycle.number} has {symbol} otherwise than the season froze it"
+
+
+def briefs_have_their_hash(season: Season) -> Iterator[str]:
+    """And show the market of the snapshot that was frozen for the cycle."""
+    shown = _snapshot_hashes(season)
+    rows = Brief.objects.filter(turn__cycle__season=season).order_by("id")
+    fields = rows.values_list("content", "sha256", "turn__cycle__number", "turn__entry__slug")
+    for content, stored, number, slug in fields.iterator(chunk_size=CHUNK):
+        if sha256_of(content) != stored:
+            yield f"the brief of {slug} in week {number} no longer has its hash"
+        elif sha256_of(content["market"]) != shown.get(number):
+            yield f"the brief of {slug} in week {number} shows another market than the cycle's snapshot"
+
+
+def _snapshot_hashes(season: Season) -> dict[int, str]:
+    rows = season.cycles.select_related("snapshot").defer("snapshot__content")
+    return {row.number: row.snapshot.sha256 for row in rows if row.snapshot}
+
+
+def calls_have_their_hashes(season: Season) -> Iterator[str]:
+    """Question and reply of every call, each computed again from its own row."""
+    rows = Call.objects.filter(attempt__brief__turn__cycle__season=season).order_by("id")
+    for call in rows.iterator(chunk_size=CHUNK):
+        asked = {"model": call.requested_model, "messages": call.messages, "parameters": call.parameters}
+        if sha256_of(asked) != call.request_sha256:
+            yield f"the question of call {call.pk} no longer has its hash"
+        if sha256(call.reply.encode()).hexdigest() != call.reply_sha256:
+            yield f"the reply of call {call.pk} no longer has its hash"
+
+
+def nothing_stored_has_the_shape_of_a_key() -> Iterator[str]:
+    """Every text of every row of ours, JSON included, whatever column it is in. The key itself is not told."""
+    for label in OUR_APPS:
+        for model in apps.get_app_config(label).get_models():
+            yield from _keys_in(model)
+
+
+def _keys_in(model: type[models.Model]) -> Iterator[str]:
+    texts = (models.CharField, models.TextField, models.JSONField)
+    fields = [field.name for field in model._meta.concrete_fields if isinstance(field, texts)]
+    if not fields:
+        return
+    rows: Any = model._default_manager.order_by("pk").values_list("pk", *fields)
+    for pk, *values in rows.iterator(chunk_size=CHUNK):
+        for name, value in zip(fields, values, strict=True):
+            if holds_a_key(value):
+                yield f"{name} of {model._meta.verbose_name} {pk} has the shape of a key"
+
+
+def holds_a_key(value: Any) -> bool:
+    """Whether a text, or any text or name within a value of JSON, has the shape of a key."""
+    if isinstance(value, str):
+        return SHAPES.search(value) is not None
+    if isinstance(value, dict):
+        return any(holds_a_key(name) or holds_a_key(inner) for name, inner in value.items())
+    return isinstance(value, list) and any(map(holds_a_key, value))
