@@ -95,6 +95,23 @@ class Candle(models.Model):
         return f"{self.symbol} {self.timeframe} {self.open_at:%Y-%m-%d %H:%M}"
 
 
+class SeriesVersion(models.Model):
+    """Names what is stored of one series. The database gives a new one with whatever changes a candle of it.
+
+    It is never used twice, not even after a rollback or a restore: whoever keeps candles elsewhere under a version can
+    trust that they are those of that version. Only the trigger writes here.
+    """
+
+    symbol = models.CharField(max_length=20)
+    timeframe = models.CharField(max_length=3)
+    version = models.UUIDField()
+
+    pk = models.CompositePrimaryKey("symbol", "timeframe")
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe} {self.version}"
+
+
 class StoredSnapshot(models.Model):
     """A frozen snapshot; identical content is stored once."""
 

@@ -1,17 +1,18 @@
 """Writes of the market: checked candle files into candles, snapshots into rows."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import batched, groupby
+from operator import itemgetter
 from pathlib import Path
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
-from market.core.candles import Series
+from market.core.candles import Series, from_ms
 from market.core.canonical import canonical_json, plain
 from market.core.klines import MAX_DECIMALS, MAX_TEXT_BYTES, KlineFileError, joined, parse_klines
 from market.core.outages import Gap, gaps_in, is_known_outage
@@ -163,24 +164,37 @@ def _checked(parts: Sequence[tuple[str, Series]], accept_gaps: bool, problems: l
     return None
 
 
-def store_candles(all_series: Iterable[Series], *, replace: bool = False) -> list[StoreCounts]:
-    """Insert the candles of every series in one transaction; one count per series, in order.
+def store_candles(
+    all_series: Iterable[Series],
+    *,
+    replace: bool = False,
+    progress: Callable[[list[Series]], Iterable[Series]] = iter,
+) -> list[StoreCounts]:
+    """Insert the candles of every series in one transaction; one count per series, in the order given.
 
     A candle already there with the same numbers is neither rewritten nor locked; one with others is corrected if
     `replace`, else `StoredOtherwiseError`. A number that the table would round (more than 18 decimals) or that is not
-    finite raises `ValueError`. Whatever is raised, nothing is kept.
+    finite raises `ValueError`. Whatever is raised, nothing is kept. `progress` goes through the series as they are
+    stored: by name, so that two imports of the same series wait for each other and never in a ring.
     """
+    given = list(all_series)
+    order = sorted(range(len(given)), key=lambda n: (given[n].symbol, given[n].timeframe))
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_CREATE_TABLES)
-        counts = [_store(cursor, series) for series in all_series]
+        cursor.execute(_CREATE_TABLE)
+        stored = [_store(cursor, series) for series in progress([given[n] for n in order])]
+        counts = [count for _, count in sorted(zip(order, stored, strict=True), key=itemgetter(0))]
         if not replace and any(count.changed for count in counts):
             raise StoredOtherwiseError(counts)
-        cursor.execute("DROP TABLE incoming_candle, differing_candle")
+        cursor.execute("DROP TABLE incoming_candle")
     return counts
 
 
 def _store(cursor: CursorWrapper, series: Series) -> StoreCounts:
-    cursor.execute("TRUNCATE incoming_candle, differing_candle")
+    if not len(series):
+        return StoreCounts(0, 0, 0)
+    market = {"symbol": series.symbol, "timeframe": series.timeframe}
+    cursor.execute(_ONE_WRITER_A_SERIES, market)
+    cursor.execute("TRUNCATE incoming_candle")
     with cursor.copy("COPY incoming_candle FROM STDIN") as copy:
         for block in batched(_copy_lines(series), _LINES_PER_BLOCK):
             copy.write("".join(block))
@@ -190,13 +204,11 @@ def _store(cursor: CursorWrapper, series: Series) -> StoreCounts:
             f"{series.symbol} {series.timeframe}: {unstorable} candles have a number that is not finite "
             f"or has more than {MAX_DECIMALS} decimals"
         )
-    cursor.execute("ANALYZE incoming_candle")
-    market = {"symbol": series.symbol, "timeframe": series.timeframe}
-    cursor.execute(_FIND_DIFFERING, market)
-    cursor.execute(_FIRST_CHANGES, {"most": CHANGES_SHOWN})
-    changes = tuple(_change(series, *row) for row in cursor.fetchall())
-    cursor.execute(_UPSERT, market)
-    new, changed = cursor.fetchone()
+    window = {"first": from_ms(series.open_ms[0]), "last": from_ms(series.open_ms[-1])}
+    cursor.execute(_UPSERT, {**market, **window, "most": CHANGES_SHOWN})
+    rows = cursor.fetchall()
+    new, changed = rows[0][:2]
+    changes = tuple(_change(series, *row[2:]) for row in rows[:changed])
     return StoreCounts(new, changed, len(series) - new - changed, changes)
 
 
@@ -212,15 +224,14 @@ def _copy_lines(series: Series) -> Iterator[str]:
     return ("\t".join(map(str, row)) + "\n" for row in zip(*columns, strict=True))
 
 
-_CREATE_TABLES = """
+_CREATE_TABLE = """
 CREATE TEMPORARY TABLE incoming_candle (
     open_ms bigint, open numeric, high numeric, low numeric, close numeric, volume numeric
-);
-CREATE TEMPORARY TABLE differing_candle (
-    open_at timestamptz, open numeric, high numeric, low numeric, close numeric, volume numeric,
-    old_open numeric, old_high numeric, old_low numeric, old_close numeric, old_volume numeric
 )
 """
+
+# Held until the transaction ends. Whoever waited sees what the one before stored.
+_ONE_WRITER_A_SERIES = "SELECT pg_advisory_xact_lock(hashtextextended('candles ' || %(symbol)s || %(timeframe)s, 0))"
 
 # scale() of NaN and of infinity is NULL, so that these are counted too.
 _COUNT_UNSTORABLE = """
@@ -231,40 +242,40 @@ WHERE (
 ) IS NOT TRUE
 """
 
-# What is new or differs. The join keeps unchanged rows away from ON CONFLICT, which would lock each of them and so
-# write to its page. It is an outer join also because an inner one, planned before the table has statistics, took
-# minutes.
-_FIND_DIFFERING = """
-INSERT INTO differing_candle
-SELECT timestamptz 'epoch' + incoming.open_ms * interval '1 millisecond',
-    incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume,
-    kept.open, kept.high, kept.low, kept.close, kept.volume
-FROM incoming_candle AS incoming LEFT JOIN market_candle AS kept
-    ON kept.symbol = %(symbol)s AND kept.timeframe = %(timeframe)s
-    AND kept.open_at = timestamptz 'epoch' + incoming.open_ms * interval '1 millisecond'
-WHERE (kept.open, kept.high, kept.low, kept.close, kept.volume)
-    IS DISTINCT FROM (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume)
-"""
-
-# The order of columns is that of _NUMBERS.
-_FIRST_CHANGES = """
-SELECT open_at, old_close, old_open, old_high, old_low, old_volume, close, open, high, low, volume
-FROM differing_candle WHERE old_close IS NOT NULL ORDER BY open_at LIMIT %(most)s
-"""
-
-# DO UPDATE repeats the condition for rows that another import stores meanwhile. In a new row xmax is 0.
+# What is new is inserted, what differs updated, the rest not touched: ON CONFLICT would lock every unchanged row and so
+# write to its page, and takes 1.4 times as long for new ones. There is one writer a series, so nothing comes in
+# between; should another program write here, the key refuses and nothing is kept. The join is an outer one, and the
+# window is there, for a table without statistics: an inner join took minutes, a few candles a look at the whole series.
+# The last columns are in the order of _NUMBERS.
 _UPSERT = """
-WITH written AS (
-    INSERT INTO market_candle AS kept (symbol, timeframe, open_at, open, high, low, close, volume)
-    SELECT %(symbol)s, %(timeframe)s, open_at, open, high, low, close, volume FROM differing_candle ORDER BY open_at
-    ON CONFLICT (symbol, timeframe, open_at) DO UPDATE
-        SET open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
-            volume = excluded.volume
-        WHERE (kept.open, kept.high, kept.low, kept.close, kept.volume)
-            IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
-    RETURNING kept.xmax = 0 AS is_new
+WITH incoming AS (
+    SELECT timestamptz 'epoch' + open_ms * interval '1 millisecond' AS open_at, open, high, low, close, volume
+    FROM incoming_candle
+), differing AS MATERIALIZED (
+    SELECT incoming.*, kept.open AS old_open, kept.high AS old_high, kept.low AS old_low, kept.close AS old_close,
+        kept.volume AS old_volume
+    FROM incoming LEFT JOIN market_candle AS kept
+        ON kept.symbol = %(symbol)s AND kept.timeframe = %(timeframe)s AND kept.open_at = incoming.open_at
+        AND kept.open_at BETWEEN %(first)s AND %(last)s
+    WHERE (kept.open, kept.high, kept.low, kept.close, kept.volume)
+        IS DISTINCT FROM (incoming.open, incoming.high, incoming.low, incoming.close, incoming.volume)
+), inserted AS (
+    INSERT INTO market_candle (symbol, timeframe, open_at, open, high, low, close, volume)
+    SELECT %(symbol)s, %(timeframe)s, open_at, open, high, low, close, volume FROM differing WHERE old_close IS NULL
+), updated AS (
+    UPDATE market_candle AS kept
+    SET open = new.open, high = new.high, low = new.low, close = new.close, volume = new.volume
+    FROM differing AS new
+    WHERE new.old_close IS NOT NULL
+        AND kept.symbol = %(symbol)s AND kept.timeframe = %(timeframe)s AND kept.open_at = new.open_at
 )
-SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM written
+SELECT counted.*, first_changed.*
+FROM (SELECT count(*) FILTER (WHERE old_close IS NULL), count(old_close) FROM differing) AS counted
+LEFT JOIN (
+    SELECT open_at, old_close, old_open, old_high, old_low, old_volume, close, open, high, low, volume
+    FROM differing WHERE old_close IS NOT NULL ORDER BY open_at LIMIT %(most)s
+) AS first_changed ON true
+ORDER BY open_at
 """
 
 

@@ -1,6 +1,7 @@
 """Read Binance's bulk kline files into stored candles: all of them, or none."""
 
 from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,11 @@ class Command(BaseCommand):
             )
         except CandleFilesError as error:
             raise CommandError(f"{error}\nNothing was stored.") from error
-        series = _progress([candles.series for candles in checked], "Storing candles")
+        series = [candles.series for candles in checked]
         try:
-            counts = store_candles(series, replace=options["replace"])
+            counts = store_candles(
+                series, replace=options["replace"], progress=partial(_progress, what="Storing candles")
+            )
         except StoredOtherwiseError as error:
             raise CommandError(f"{error}\nNothing was stored.") from error
         for candles, count in zip(checked, counts, strict=True):
