@@ -19,7 +19,8 @@ import aiohttp
 
 from market.core.answers import ExchangeError, Json, TryAgain, Unavailable, Unusable, read_answer
 from market.core.backoff import Backoff
-from market.core.candles import Series, from_ms
+from market.core.candles import Series, from_ms, to_ms
+from market.core.depth import DayStatistics, OrderBook, day_statistics, order_book
 from market.core.exchange_info import listings, weight_limit
 from market.core.hosts import market_data_url
 from market.core.kline_json import PAGE_ROWS, page_of
@@ -28,15 +29,18 @@ from market.core.weights import (
     ASSUMED_LIMIT,
     EXCHANGE_INFO_WEIGHT,
     KLINES_WEIGHT,
+    STATISTICS_WEIGHT,
     TIME_WEIGHT,
     WeightUse,
     after_answer,
+    depth_weight,
     wait_s,
 )
 
 log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 8 * 1024 * 1024  # a page of candles has 0.2 MB, the exchange information of 100 symbols 0.5 MB
+OFFSET_WITHIN_MS = 500
 # The newest candle can change for a moment after its close, while the exchange's database catches up. What is stored is
 # never asked for again, so the moment is waited for.
 SETTLED_AFTER = timedelta(seconds=10)
@@ -120,6 +124,30 @@ class Binance:
         }
         rows = self._get("/api/v3/klines", params, KLINES_WEIGHT)
         return page_of(rows, symbol, timeframe, first_open_ms, last_open_ms, as_of)
+
+    def day_statistics(self, symbol: str) -> DayStatistics:
+        """The last 24 hours of a symbol, as the exchange sums them up."""
+        return day_statistics(self._get("/api/v3/ticker/24hr", {"symbol": symbol}, STATISTICS_WEIGHT), symbol)
+
+    def order_book(self, symbol: str, levels: int = 100) -> OrderBook:
+        """The order book of a symbol now, at most `levels` (1 to 5000) of each side."""
+        params = {"symbol": symbol, "limit": str(levels)}
+        return order_book(self._get("/api/v3/depth", params, depth_weight(levels)), symbol)
+
+    def clock_offset_ms(self) -> int:
+        """What to add to this machine's clock to get the exchange's, as if it had answered half-way.
+
+        Wrong by half of `OFFSET_WITHIN_MS` at most: an answer that took longer, or came after a pause, is not used.
+        """
+        for _ in range(self._backoff.tries):
+            asked_ms = self._now_ms()
+            told_ms = to_ms(self.server_time())
+            answered_ms = self._now_ms()
+            if 0 <= answered_ms - asked_ms <= OFFSET_WITHIN_MS:
+                return told_ms - (asked_ms + answered_ms) // 2
+        raise Unavailable(
+            f"The exchange did not tell its time within {OFFSET_WITHIN_MS} ms; how far the clocks are apart is unknown."
+        )
 
     def _get(self, path: str, params: Mapping[str, str], weight: int) -> Any:
         """The parsed answer to a question, asked until there is one or until it is no use."""

@@ -17,6 +17,15 @@ TIME_WEIGHT = 1
 KLINES_WEIGHT = 2
 STATISTICS_WEIGHT = 2  # of one symbol
 EXCHANGE_INFO_WEIGHT = 20
+_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # (levels up to, weight)
+
+
+def depth_weight(levels: int) -> int:
+    """The weight of an order book of this many levels, 1 to 5000; `ValueError` for another number."""
+    for most, weight in _DEPTH_WEIGHTS:
+        if 0 < levels <= most:
+            return weight
+    raise ValueError(f"an order book has 1 to 5000 levels, not {levels}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from market.core.backoff import Backoff
 from market.core.candles import Series, from_ms, to_ms
 from market.core.exchange_info import NotTradable
 from tests.market import exchange as double
-from tests.market.exchange import INFO, KLINES, TIME, Exchange, exchange_double, info_row, price_at
+from tests.market.exchange import DEPTH, INFO, KLINES, TIME, Exchange, exchange_double, info_row, price_at
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -300,6 +300,49 @@ def test_over_the_limit_the_exchange_refuses_and_its_wait_is_kept(
     for _ in range(16):
         hours(client, NOON - HOUR, NOON - HOUR)
     assert time.slept == [40]
+
+
+# -- Clock, statistics, order book ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead_ms", [-90_000, -1, 0, 1, 90_000])
+def test_the_offset_turns_our_clock_into_that_of_the_exchange(client: Binance, time: Time, ahead_ms: int) -> None:
+    time.ahead = timedelta(milliseconds=ahead_ms)
+    assert client.clock_offset_ms() == -ahead_ms
+
+
+def test_a_time_that_came_after_a_pause_is_asked_for_again(exchange: Exchange, client: Binance, time: Time) -> None:
+    exchange.script(TIME, double.status(503))
+    assert client.clock_offset_ms() == 0
+    assert (time.slept, len(exchange.requests)) == ([1], 3)
+
+
+def test_a_clock_that_cannot_be_compared_is_told(exchange: Exchange, client: Binance) -> None:
+    exchange.script(TIME, *[double.status(503), double.edited(lambda good: good)] * 4)
+    with pytest.raises(Unavailable, match="did not tell its time within 500 ms"):
+        client.clock_offset_ms()
+
+
+def test_statistics_are_those_of_the_last_day(client: Binance) -> None:
+    day, candles = client.day_statistics("BTCUSDT"), hours(client, NOON - 24 * HOUR, NOON - HOUR)
+    assert (day.high, day.low, day.last) == (max(candles.highs), min(candles.lows), candles.closes[-1])
+    assert (day.volume, day.until) == (sum(candles.volumes), NOON)
+    assert day.change_pct == round((candles.closes[-1] / candles.opens[0] - 1) * 100, 3)
+
+
+def test_an_order_book_has_the_best_prices_first(exchange: Exchange, client: Binance) -> None:
+    book = client.order_book("BTCUSDT", levels=3)
+    price = price_at("BTCUSDT", to_ms(NOON))
+    cents = [Decimal(n) / 100 for n in (1, 2, 3)]
+    assert [level.price for level in book.bids] == [price - cent for cent in cents]
+    assert [level.price for level in book.asks] == [price + cent for cent in cents]
+    assert exchange.asked(DEPTH) == [{"symbol": "BTCUSDT", "limit": "3"}]
+
+
+def test_an_empty_order_book_is_refused(exchange: Exchange, client: Binance) -> None:
+    exchange.books["BTCUSDT"] = {"lastUpdateId": 1, "bids": [], "asks": [["10.00", "1.0"]]}
+    with pytest.raises(Unusable, match="order book of BTCUSDT has no bids"):
+        client.order_book("BTCUSDT")
 
 
 # -- Exchange information -------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """`manage.py fetch_candles`: what is missing is fetched, checked and stored, and nothing else is asked for."""
 
+import csv
+import gzip
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,6 +18,7 @@ from tests.market.exchange import KLINES, TIME, Exchange, exchange_double, price
 
 pytestmark = pytest.mark.django_db
 
+REAL_FILE = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "klines" / "BTCUSDT-1h.csv.gz"
 JUNE = datetime(2022, 6, 1, tzinfo=UTC)
 NOW = JUNE + timedelta(days=10)
 HOUR = timedelta(hours=1)
@@ -167,6 +171,20 @@ def test_a_pause_the_exchange_asks_for_is_made_and_the_rest_fetched(exchange: Ex
     assert run("--to", "2022-06-02")[0].startswith("BTCUSDT 1h: 24 new")
 
 
+@pytest.mark.skipif(not REAL_FILE.is_file(), reason="the folder of real files is not beside this repository")
+def test_years_of_real_candles_come_out_as_from_the_file_of_the_exchange(exchange: Exchange) -> None:
+    with gzip.open(REAL_FILE, "rt", newline="") as file:
+        cells = list(csv.reader(file))[1:]
+    rows = [[int(c[0]), *c[1:6], int(c[6]), "0", 0, "0", "0", "0"] for c in cells]
+    exchange.now, exchange.recorded = datetime(2024, 3, 2, tzinfo=UTC), {("BTCUSDT", "1h"): rows}
+    told = run("--to", "2024-03-01", first="2021-01-01")
+    assert told[0] == "BTCUSDT 1h: 27706 new, 0 stored before, from 2021-01-01 00:00 to 2024-03-01 00:00 UTC"
+    assert [line.split(":")[0] for line in told[1:]] == ["  known outage"] * 7
+    out = StringIO()
+    call_command("import_candles", str(REAL_FILE), stdout=out)
+    assert out.getvalue().startswith("BTCUSDT 1h: 0 new, 0 changed, 27706 unchanged, ")
+
+
 # -- Refusals -------------------------------------------------------------------------------------
 
 
@@ -195,6 +213,7 @@ def test_a_symbol_the_exchange_has_nothing_of_is_an_error(exchange: Exchange) ->
     [
         ({"first": "2022-06-12"}, "No 1h candle opens at or after 2022-06-12 00:00 and has closed by 2022-06-10 23:59"),
         ({"first": "yesterday"}, "'yesterday' is not a date like 2021-01-04"),
+        ({"first": "9999-12-31T23:59-12:00"}, "is not a date like 2021-01-04"),
         ({"first": "1999-01-01"}, "1999-01-01 is before 2017, when the exchange opened"),
         ({"symbols": ","}, "give at least one symbol"),
         ({"symbols": "BTC/USDT"}, "'BTC/USDT' is not a symbol like BTCUSDT"),

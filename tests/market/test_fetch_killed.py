@@ -1,4 +1,4 @@
-"""A fetch that is killed in the middle leaves whole pages, and the next one goes on."""
+"""A fetch that is killed in the middle leaves whole pages, and one that meets an import leaves the import."""
 
 import os
 import subprocess
@@ -6,11 +6,13 @@ import sys
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
+from market.models import Candle
 from market.queries import Coverage, coverage
 from tests.market import exchange as double
 from tests.market.exchange import KLINES, exchange_double
@@ -43,3 +45,17 @@ def test_a_killed_fetch_leaves_whole_pages_and_the_next_one_finishes(own_databas
         out = StringIO()
         call_command(*ARGUMENTS, stdout=out, stderr=StringIO())
         assert out.getvalue().startswith("BTCUSDT 5m: 1879 new, 1000 stored before, ")
+
+
+def test_an_import_of_other_numbers_in_the_same_moment_is_kept_and_told(own_database: str, settings) -> None:
+    def imported_meanwhile(rows: Any) -> Any:  # in the thread of the double, so on another connection
+        Candle.objects.create(symbol="BTCUSDT", timeframe="5m", open_at=JUNE, open=1, high=2, low=1, close=1, volume=0)
+        connection.close()
+        return rows
+
+    with exchange_double(JUNE + timedelta(days=10)) as exchange:
+        settings.EXCHANGE_DOUBLE = exchange.url
+        exchange.script(KLINES, double.edited(imported_meanwhile))
+        with pytest.raises(CommandError, match="An import stored other numbers for the same candles meanwhile"):
+            call_command(*ARGUMENTS, stdout=StringIO(), stderr=StringIO())
+    assert Candle.objects.get().close == 1

@@ -54,8 +54,10 @@ class Command(BaseCommand):
                 self._fetch(exchange, **options)
         except ForbiddenHost as error:
             raise CommandError(str(error)) from error
-        except (ExchangeError, StoredOtherwiseError) as error:
+        except ExchangeError as error:
             raise CommandError(f"{error}\n{GO_ON}") from error
+        except StoredOtherwiseError as error:  # only what was missing was asked for
+            raise CommandError(f"An import stored other numbers for the same candles meanwhile.\n{GO_ON}") from error
 
     def _fetch(self, exchange: Binance, **options: Any) -> None:
         as_of = exchange.closed_until()
@@ -78,9 +80,9 @@ def _bar(candles: int) -> Any:
 def _instant(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a date like 2021-01-04 or an instant like 2021-01-04T12:00") from None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     if at < EARLIEST:
         raise ArgumentTypeError(f"{text} is before {EARLIEST.year}, when the exchange opened")
     return at
