@@ -54,6 +54,8 @@ USD_PER_SEASON_MAX = env.usd("USD_PER_SEASON_MAX", default="500")
 TICK_EVERY_S = env.seconds("TICK_EVERY_S", default=60.0)
 # Path of the admin, so that it need not be guessable.
 ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
+# For tests: an exchange double on this machine, http://127.0.0.1:PORT, instead of the exchange. No other host is taken.
+EXCHANGE_DOUBLE = env.str("EXCHANGE_DOUBLE", default="")
 # Least severe log message that is written: DEBUG, INFO, WARNING, ERROR, CRITICAL.
 LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 
