@@ -13,7 +13,7 @@ from typing import Any
 from agents.calling import Complete, Limits, Outcome, Purse, World, call
 from agents.contract import AgentPart
 from agents.core.calls import CallRecord, Message, ModelCall
-from agents.core.firm import RoleAnswer, RoleFailure, RoleQuestion
+from agents.core.firm import RoleAnswer, RoleFailure, RoleQuestion, role_ends_at
 from agents.core.parameters import AgentParameters
 from agents.core.pricing import ModelCard, Worst
 from agents.zygote import Tell
@@ -34,22 +34,33 @@ class Desk:
     complete: Complete
     fix: Callable[[str], str]
     tell: Tell
+    monotonic: Callable[[], float] = time.monotonic
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def ask_role(self, question: RoleQuestion) -> RoleAnswer | RoleFailure:
-        """Put a firm's question to the model of its tier."""
+        """Put a firm's question to the model of its tier, for as long as this tier may take."""
+        ends_at = role_ends_at(question.tier, self.monotonic(), self.deadline)
         model = self.parameters.analyst_model if question.tier == "analyst" else None
-        outcome = await self.ask(question.role, question.messages, question.reply_schema, model)
+        outcome = await self.ask(question.role, question.messages, question.reply_schema, model, ends_at)
         if outcome.text is None:
             return RoleFailure(outcome.reason)
         return RoleAnswer(outcome.text, outcome.truncated)
 
     async def ask(
-        self, role: str, messages: Sequence[Message], reply_schema: Mapping[str, Any] | None, model: str | None = None
+        self,
+        role: str,
+        messages: Sequence[Message],
+        reply_schema: Mapping[str, Any] | None,
+        model: str | None = None,
+        ends_at: float | None = None,
     ) -> Outcome:
-        """Put messages to the agent's own model, or to `model`; every try is told under a key of this call's."""
+        """Put messages to the agent's own model, or to `model`; every try is told under a key of this call's.
+
+        It is over at the desk's deadline, or at `ends_at`, an instant of the same clock.
+        """
         model_call = self.model_call(role, messages, reply_schema, model or self.model)
-        limits = Limits(self.parameters.tries_max, self.parameters.call_timeout_s, self.deadline)
+        deadline = self.deadline if ends_at is None else ends_at
+        limits = Limits(self.parameters.tries_max, self.parameters.call_timeout_s, deadline)
         card, purse = self.cards.get(model_call.model), self.purse
         if card is None and model_call.model.startswith(OFFLINE):
             card, purse = _free_card(model_call.model), Purse(BOUNDLESS)  # nothing leaves this process
@@ -87,7 +98,7 @@ class Desk:
         return World(
             complete=self.complete,
             clock=lambda: datetime.now(UTC),
-            monotonic=time.monotonic,
+            monotonic=self.monotonic,
             sleep=asyncio.sleep,
             jitter=random.random,
             tell=tell,

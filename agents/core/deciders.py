@@ -56,7 +56,10 @@ def _offline(model: str, parameters: Mapping[str, Any]) -> Decide:
 
 
 def _firm(model: str, parameters: Mapping[str, Any]) -> Decide:
-    """The offline firm, through the same prompts and hand-offs as behind a runner."""
+    """The offline firm, through the same prompts and hand-offs as behind a runner.
+
+    A late analyst is a missing one there, too, when its share of the time is over; here nobody waits for that.
+    """
     agent = AgentParameters.model_validate(parameters)
 
     async def ask(question: RoleQuestion) -> RoleAnswer | RoleFailure:

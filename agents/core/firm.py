@@ -38,6 +38,9 @@ TITLES = {
     "trader": "trader",
     "risk": "risk manager",
 }
+# Analysts are asked at the same time, so theirs is one of four rounds of calls, or of five when the risk manager is asked
+# twice. They get more than one round's share, enough for a second try, and leave a fifth of all time to each of the desk.
+ANALYSTS_TIME_SHARE = 0.4
 CUT_OFF = "the model was cut off before its answer was whole"
 
 
@@ -68,6 +71,15 @@ class RoleFailure:
 
 Ask = Callable[[RoleQuestion], Awaitable[RoleAnswer | RoleFailure]]
 AtOnce = Callable[..., Awaitable[Sequence[Any]]]  # as asyncio.gather: starts all of them, waits for all
+
+
+def role_ends_at(tier: Tier, now_s: float, deadline_s: float) -> float:
+    """When a role asked now must have answered, in seconds of the clock on which the firm's time ends at `deadline_s`.
+
+    An analyst that hangs is a missing one, which the quorum is for: it must not take the time of those after it.
+    """
+    share = ANALYSTS_TIME_SHARE if tier == "analyst" else 1.0
+    return now_s + (deadline_s - now_s) * share
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,26 @@ def proposed_weights(proposal: ReplySchema, brief: Mapping[str, Any]) -> Weights
 
 def objections_to(ruling: RiskRuling, proposal: ReplySchema, brief: Mapping[str, Any]) -> tuple[Violation, ...]:
     """Why this ruling is beyond the risk manager's powers; empty when it is not. It may reduce, and nothing else."""
-    if ruling.ruling != "reduce":
+    if ruling.ruling == "approve":
         return ()
+    proposed = proposed_weights(proposal, brief)
+    if ruling.ruling == "veto":
+        return tuple(_kept(held_weights(brief), proposed))
     quote, allocations = brief["rules"]["quote"], ruling.allocations or {}
     stated = Decision(Action.REBALANCE, allocations)
     return (
-        *_raised(_risky(allocations, brief), proposed_weights(proposal, brief)),
+        *_raised(_risky(allocations, brief), proposed),
         *total_is_one(stated, Bounds(Limits(), frozenset(), quote, {})),
     )
+
+
+def _kept(held: Weights, proposed: Weights) -> Iterator[Violation]:
+    """What a veto would keep beyond the proposal: holding on to what was to be sold is not less risk, but more."""
+    for name, weight in held.items():
+        wanted = proposed.get(name, Decimal(0))
+        if weight > wanted:
+            told = f"{name} at {plain(weight)} instead of {plain(wanted)}"
+            yield Violation("veto_keeps_more", f"a veto here keeps more than was proposed: {told}")
 
 
 def _raised(after: Weights, before: Weights) -> Iterator[Violation]:

@@ -24,7 +24,7 @@ from agents.core.reply import ReplySchema
 from agents.core.text import storable
 from portfolio.core.decisions import Action
 
-PROMPT_VERSIONS: Mapping[str, str] = {"single": "v1", **dict.fromkeys(FIRM_ROLES, "v1")}
+PROMPT_VERSIONS: Mapping[str, str] = {"single": "v1", **dict.fromkeys(FIRM_ROLES, "v1"), "risk": "v2"}
 
 BRIEF_BYTES_MAX = 32_768
 LAST_REPLY_BYTES_MAX = 8_192

@@ -8,7 +8,7 @@ came = meet(Cast(risk=ruling("reduce", "BTC 20%")))
 import asyncio
 import json
 import selectors
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,11 +112,15 @@ def meet_timed(
     last_reply: str = "",
 ) -> tuple[Deliberation, float]:
     """What the firm came to, and after how many seconds of its own clock."""
+    return timed(deliberate(brief, objections, last_reply, cast.ask, quorum, asyncio.gather))
+
+
+def timed[Result](work: Coroutine[Any, Any, Result]) -> tuple[Result, float]:
+    """What work comes to in a loop of its own that never really waits, and after how many seconds of its clock."""
     waiting = _Waiting()
     loop = asyncio.SelectorEventLoop(waiting)
     loop.time = lambda: waiting.now  # type: ignore[method-assign]
     try:
-        came = loop.run_until_complete(deliberate(brief, objections, last_reply, cast.ask, quorum, asyncio.gather))
-        return came, waiting.now
+        return loop.run_until_complete(work), waiting.now
     finally:
         loop.close()

@@ -14,8 +14,20 @@ from agents.core.prompts import PROMPT_VERSIONS, SCHEMAS
 from agents.core.reply import parse_reply
 from market.core.canonical import plain
 from portfolio.core.decisions import Action, Violation
-from tests.agents.meetings import BRIEF, BROKEN_OFF, CHATTER, NOTE, SILENCE, Cast, meet, meet_timed, report, ruling
-from tests.notation import HOLD, R, W, content, some
+from tests.agents.meetings import (
+    APPROVED,
+    BRIEF,
+    BROKEN_OFF,
+    CHATTER,
+    NOTE,
+    SILENCE,
+    Cast,
+    meet,
+    meet_timed,
+    report,
+    ruling,
+)
+from tests.notation import HOLD, R, W, content, many, some
 
 PROPOSED = "BTC 40%, ETH 30%"
 
@@ -224,13 +236,33 @@ def test_a_proposal_to_hold_is_reduced_from_what_is_held() -> None:
     assert refused.reply is None
 
 
-def test_a_veto_is_a_hold_and_the_diff_shows_what_stays() -> None:
-    came = meet(Cast(risk=ruling("veto", why="Too fast.")))
+def test_a_veto_is_a_hold_and_the_diff_shows_what_is_not_bought() -> None:
+    came = meet(Cast(trader=R("BTC 40%, ETH 30%, SOL 20%"), risk=ruling("veto", why="Too fast.")))
     decision = parse_reply(came.reply or "").decision
     assert decision
     assert (decision.action, decision.rationale) == (Action.HOLD, "Too fast.")
-    assert came.content["diff"] == {"BTCUSDT": ["0.4", "0.3"], "ETHUSDT": ["0.3", "0"], "SOLUSDT": ["0", "0.2"]}
+    assert came.content["diff"] == {"BTCUSDT": ["0.4", "0.3"], "ETHUSDT": ["0.3", "0"]}
     assert meet(Cast(trader=HOLD, risk=ruling("veto"))).content["diff"] == {}
+
+
+@pytest.mark.parametrize(
+    ("proposed", "complaint"),
+    [
+        ("USDT 100%", "a veto here keeps more than was proposed: BTCUSDT at 0.3 instead of 0"),
+        ("BTC 29%, SOL 20%", "a veto here keeps more than was proposed: BTCUSDT at 0.3 instead of 0.29"),
+        ("BTC 90%", "a veto here keeps more than was proposed: SOLUSDT at 0.2 instead of 0"),
+    ],
+)
+def test_a_veto_that_keeps_more_than_was_proposed_is_asked_for_once_more(proposed: str, complaint: str) -> None:
+    cast = Cast(trader=R(proposed), risk=[ruling("veto"), APPROVED])
+    came = meet(cast)
+    assert came.reply == cast.trader
+    assert complaint in [row["detail"] for row in cast.shown("risk", 1)["objections"]["listed"]]
+    assert complaint in came.content["roles"]["risk"]["objected"]
+    stubborn = meet(Cast(trader=R(proposed), risk=[ruling("veto")] * 2))
+    assert stubborn.reply is None
+    assert stubborn.reason.startswith("nothing usable from the risk manager, asked twice: ")
+    assert complaint in stubborn.reason
 
 
 @pytest.mark.parametrize(
@@ -270,16 +302,25 @@ fractions = st.decimals(0, 1, places=4)
 allocations = st.dictionaries(st.sampled_from(["BTCUSDT", "ETHUSDT", "SOLUSDT", "USDT"]), fractions, min_size=1)
 
 
+held = st.dictionaries(st.sampled_from(["BTCUSDT", "ETHUSDT", "SOLUSDT"]), fractions)
+
+
+def trade(proposed: dict[str, Decimal] | None) -> str:
+    """What the trader says to propose these weights; None is to hold."""
+    return HOLD if proposed is None else f'{{"action": "rebalance", "allocations": {spelled(proposed)}}}'
+
+
 def spelled(weights: dict[str, Decimal]) -> str:
     return "{" + ", ".join(f'"{name}": {plain(weight)}' for name, weight in weights.items()) + "}"
 
 
 @some
 @given(allocations | st.none(), allocations)
-def test_no_ruling_ever_raises_a_weight(proposed: dict[str, Decimal] | None, ruled: dict[str, Decimal]) -> None:
-    trade = HOLD if proposed is None else f'{{"action": "rebalance", "allocations": {spelled(proposed)}}}'
+def test_what_is_reduced_counts_only_where_no_weight_is_raised(
+    proposed: dict[str, Decimal] | None, ruled: dict[str, Decimal]
+) -> None:
     risk = f'{{"ruling": "reduce", "allocations": {spelled(ruled)}, "rationale": "less"}}'
-    came = meet(Cast(trader=trade, risk=[risk, risk]))
+    came = meet(Cast(trader=trade(proposed), risk=[risk, risk]))
     before = W("BTC 30%, SOL 20%") if proposed is None else proposed
     reduces = all(weight <= before.get(name, -1) for name, weight in ruled.items() if name != "USDT")
     if came.reply is not None:
@@ -287,6 +328,26 @@ def test_no_ruling_ever_raises_a_weight(proposed: dict[str, Decimal] | None, rul
         assert weights(came.reply) == ruled
     else:
         assert not reduces or abs(sum(ruled.values()) - 1) > Decimal("0.005")
+
+
+@many
+@given(held, allocations | st.none(), st.sampled_from(["approve", "reduce", "veto"]), allocations)
+def test_no_ruling_that_counts_leaves_any_weight_above_the_proposed_one(
+    held: dict[str, Decimal], proposed: dict[str, Decimal] | None, kind: str, ruled: dict[str, Decimal]
+) -> None:
+    brief = content("BTC change_28d 0.1")
+    brief["portfolio"]["holdings"] = {name: {"weight": plain(weight)} for name, weight in held.items()}
+    more = f', "allocations": {spelled(ruled)}' if kind == "reduce" else ""
+    risk = f'{{"ruling": "{kind}"{more}, "rationale": "so"}}'
+    came = meet(Cast(trader=trade(proposed), risk=[risk, risk]), brief)
+    before = held if proposed is None else proposed
+    if came.reply is None:
+        assert kind != "approve"
+        return
+    decision = parse_reply(came.reply).decision
+    assert decision
+    after = held if decision.action is Action.HOLD else decision.weights
+    assert all(weight <= before.get(name, 0) for name, weight in after.items() if name != "USDT")
 
 
 # The record
