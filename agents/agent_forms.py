@@ -64,7 +64,8 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy 
         field_classes: ClassVar = {"parameters": ParametersField}
         help_texts: ClassVar = {
             "model": "provider/model, such as openai/gpt-5, ollama/llama3.3, offline/steady or baseline/momentum; "
-            "own/… for an agent with a runner of its own. For a firm, the model of its researcher, trader and risk manager.",
+            "own/… for an agent with a runner of its own. "
+            "For a firm, the model of its researcher, trader and risk manager.",
             "parameters": f"A JSON object; a model takes any of: {', '.join(AgentParameters.model_fields)}.",
         }
 

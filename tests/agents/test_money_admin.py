@@ -130,13 +130,25 @@ def test_a_price_is_added_as_a_new_row(operator: Client) -> None:
     [
         ({"prompt_usd": "-1"}, "The prompt price -1 is not between 0 and 1,000,000 USD per million tokens."),
         ({"prompt_usd": "NaN"}, "Enter a number."),
-        ({"model": "mine"}, "Write provider/model."),
+        ({"model": "mine"}, "Write provider/model, as in openai/gpt-5, and not &#x27;mine&#x27;."),
         ({"completion_usd": ""}, "This field is required."),
+        ({"model": "baseline/momentum"}, "baseline/momentum has no price: a baseline decides in process"),
+        ({"model": "own/mine"}, "own/mine has no price: it makes its own calls"),
+        ({"valid_from_0": "0001-01-01"}, "0001-01-01 is out of reach; choose a date from 2009-01-01 to 2100-01-01."),
     ],
 )
 def test_a_price_that_cannot_be_is_refused(operator: Client, changes: dict[str, str], problem: str) -> None:
+    before = Price.objects.count()
     assert problem in operator.post(page(Price, "add"), {**GOOD_PRICE, **changes}).content.decode()
-    assert not Price.objects.filter(model="ollama/mine").exists()
+    assert Price.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"model": "own/mine"}, "model"), ({"valid_from_0": "2101-01-01"}, "valid_from")]
+)
+def test_a_price_is_refused_beside_its_field(operator: Client, changes: dict[str, str], field: str) -> None:
+    answer = operator.post(page(Price, "add"), {**GOOD_PRICE, **changes})
+    assert list(answer.context["adminform"].form.errors) == [field]
 
 
 # Preflight
