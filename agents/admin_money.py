@@ -158,7 +158,7 @@ class CallInline(FactInline):
 class CallAdmin(FactAdmin):
     list_display = (
         *("started_at", related("attempt__brief__agent", "agent"), "role", "number", "requested_model"),
-        *("prompt_tokens", "completion_tokens", number("usd"), "charge", "latency_ms", state("error_class")),
+        *("prompt_tokens", "completion_tokens", number("usd"), state("charge"), "latency_ms", state("error_class")),
     )
     list_filter = ("role", "requested_model", "error_class", "charge")
     list_select_related = ("attempt__brief__agent",)

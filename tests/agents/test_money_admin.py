@@ -100,6 +100,11 @@ def test_a_call_shows_its_course_and_its_attempt_shows_its_calls(operator: Clien
     assert attempt.count(f"/agents/call/{call.pk}/change/") == 1
 
 
+def test_the_list_of_calls_says_in_one_word_by_what_each_was_charged(operator: Client, asked: None) -> None:
+    text = operator.get(page(Call, "changelist")).content.decode()
+    assert text.count('<span class="state state-neutral">worst</span>') == 2
+
+
 def test_calls_can_be_narrowed_down(operator: Client, asked: None) -> None:
     for query, rows in (("role__exact=decider", 4), ("requested_model__exact=none", 0), ("charge__exact=worst", 2)):
         assert operator.get(f"{page(Call, 'changelist')}?{query}").context["cl"].result_count == rows
