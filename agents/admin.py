@@ -15,7 +15,6 @@ from agents.budget import caps_of
 from agents.models import Agent, Attempt, Brief
 from agents.runner_client import address_for
 from market.admin_facts import FactAdmin, FactInline, json_text, number, state, verbatim
-from market.core.canonical import plain
 
 UNTIL_ASKED = "Once asked, an agent stays what it is. One added under a slug that exists is its next version."
 PREFLIGHTS_MAX = 20  # at a time: the page waits for them
@@ -73,12 +72,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for myp
         for agent in queryset.order_by("slug", "version")[:PREFLIGHTS_MAX]:
             address = address_for(agent.slug, settings.RUNNER_URL, settings.RUNNER_URLS)
             found = checkup.preflight_of(agent, address, checkup.ask_runner, caps, now, call=call)
-            for finding in found.findings:
-                level = messages.SUCCESS if finding.ok else messages.ERROR
-                said = f"{agent}: {finding.check} {'ok' if finding.ok else 'NOT ok'}"
-                self.message_user(request, f"{said}: {finding.detail}" if finding.detail else said, level)
-            if found.usd:
-                self.message_user(request, f"{agent}: the test calls cost {plain(found.usd)} USD.", messages.INFO)
+            self.message_user(request, checkup.told(agent, found), messages.SUCCESS if found.ok else messages.ERROR)
         if queryset.count() > PREFLIGHTS_MAX:
             self.message_user(request, f"Only the first {PREFLIGHTS_MAX} were looked at.", messages.WARNING)
 

@@ -1,5 +1,7 @@
 """Money in the admin: prices are added and never changed, budgets and calls are looked at."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,7 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from agents.models import Budget, Call, Price, Reservation
-from agents.prices import PriceRefused, Quote, check_quote
+from agents.prices import PriceRefused, Quote, check_model, check_quote, check_valid_from
 from market.admin_facts import NOTHING, FactAdmin, FactInline, json_text, number, related, state, verbatim
 from market.core.canonical import plain
 
@@ -28,15 +30,29 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy 
             "cached_usd": "USD per million prompt tokens that are read from a cache; the prompt's price if unsure",
         }
 
+    def clean_model(self) -> str:
+        model: str = self.cleaned_data["model"]
+        _checked(check_model, model)
+        return model
+
+    def clean_valid_from(self) -> datetime:
+        valid_from: datetime = self.cleaned_data["valid_from"]
+        _checked(check_valid_from, valid_from)
+        return valid_from
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         if not {"prompt_usd", "completion_usd", "cached_usd"} <= cleaned.keys():
             return cleaned  # what is wrong with them stands beside them
-        try:
-            check_quote(Quote(cleaned["prompt_usd"], cleaned["completion_usd"], cleaned["cached_usd"]))
-        except PriceRefused as refused:
-            raise forms.ValidationError(str(refused)) from None
+        _checked(check_quote, Quote(cleaned["prompt_usd"], cleaned["completion_usd"], cleaned["cached_usd"]))
         return cleaned
+
+
+def _checked[T](check: Callable[[T], None], stated: T) -> None:
+    try:
+        check(stated)
+    except PriceRefused as refused:
+        raise forms.ValidationError(str(refused)) from None
 
 
 @admin.register(Price)
@@ -142,7 +158,7 @@ class CallInline(FactInline):
 class CallAdmin(FactAdmin):
     list_display = (
         *("started_at", related("attempt__brief__agent", "agent"), "role", "number", "requested_model"),
-        *("prompt_tokens", "completion_tokens", number("usd"), "charge", "latency_ms", state("error_class")),
+        *("prompt_tokens", "completion_tokens", number("usd"), state("charge"), "latency_ms", state("error_class")),
     )
     list_filter = ("role", "requested_model", "error_class", "charge")
     list_select_related = ("attempt__brief__agent",)

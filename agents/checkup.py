@@ -12,7 +12,7 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from agents.contract import AgentPart, Finding, PreflightRequest, PreflightResponse
-from agents.core.budgeting import Caps, no_price
+from agents.core.budgeting import Caps
 from agents.core.pricing import NOTHING, ModelCard, Worst, usd_of, worst_of
 from agents.models import Agent
 from agents.prices import cards_for, models_asked
@@ -22,6 +22,7 @@ from market.core.canonical import plain
 CHEAP_PROMPT_TOKENS, CHEAP_COMPLETION_TOKENS = 2_000, 1_000
 PREFLIGHT_S, CONNECT_S = 90, 5
 RESPONSE_BYTES_MAX = 1_048_576
+HOW_TO_PRICE = "set one with manage.py set_price or manage.py import_prices"
 
 AskRunner = Callable[[str, PreflightRequest], PreflightResponse]
 
@@ -69,10 +70,30 @@ def preflight_of(agent: Agent, address: str, ask: AskRunner, caps: Caps, now: da
     )
 
 
+def told(agent: Agent, found: Preflight) -> str:
+    """What was found about an agent as one message, which names its model once: all is well, or what is not."""
+    name = f"{agent}, {agent.model}"
+    failed = [finding for finding in found.findings if not finding.ok]
+    if any(finding.check == "price" for finding in failed):
+        failed = [finding for finding in failed if finding.check != "price known"]  # the same from its runner
+    if failed:
+        said = "; ".join(_in_short(finding, agent.model) for finding in failed)
+        message = f"{name}, is not ready to be asked. {said}."
+    else:
+        checks = dict.fromkeys(finding.check for finding in found.findings)
+        message = f"{name}: all in order ({', '.join(checks)})."
+    return f"{message} The test calls cost {plain(found.usd)} USD." if found.usd else message
+
+
+def _in_short(finding: Finding, model: str) -> str:
+    detail = finding.detail.removeprefix(f"{model}: ").removesuffix(".")
+    return f"{finding.check}: {detail or 'not in order'}"
+
+
 def _price(model: str, cards: Mapping[str, ModelCard]) -> Finding:
     card = cards.get(model)
     if card is None:
-        return Finding(check="price", ok=False, detail=no_price([model])[:500])
+        return Finding(check="price", ok=False, detail=f"{model}: no price is known; {HOW_TO_PRICE}"[:500])
     prompt, completion = plain(card.prompt_usd), plain(card.completion_usd)
     detail = f"{model}: {prompt} USD per million prompt tokens, {completion} per million of the reply"
     return Finding(check="price", ok=True, detail=detail)

@@ -1,23 +1,37 @@
 """The price list: dated rows, never changed. The newest row that is valid counts; a model without one is not asked."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
 from agents.core.budgeting import makes_calls_of_ours, models_of
-from agents.core.parameters import AgentParameters
+from agents.core.parameters import MODEL_STRING, AgentParameters
 from agents.core.pricing import NANO_USD, ModelCard
 from agents.models import Agent, Price
 
 USD_PER_MILLION_MAX = Decimal(1_000_000)
+EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+_PAYS_ITSELF = "it makes its own calls, and pays for them"
+# By the beginning of a model string: why nobody is paid for asking it.
+WITHOUT_PRICE: Mapping[str, str] = {
+    "baseline/": "a baseline decides in process, for nothing",
+    "example/": _PAYS_ITSELF,
+    "own/": _PAYS_ITSELF,
+}
+SIMULATED = "offline/"
 
 
 class PriceRefused(ValueError):
-    """A price that cannot be taken; the message says why and what to do."""
+    """A price that cannot be taken; the message says why and what to do, `field` which part of it is wrong, if one."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Facts(Protocol):
@@ -84,7 +98,9 @@ def parameters_of(agent: Agent) -> AgentParameters:
 
 def add_price(model: str, quote: Quote, valid_from: datetime, source: str) -> Price:
     """Append a row to the price list. Raises `PriceRefused`."""
+    check_model(model)
     check_quote(quote)
+    check_valid_from(valid_from)
     row = Price(
         model=model,
         valid_from=valid_from,
@@ -97,9 +113,32 @@ def add_price(model: str, quote: Quote, valid_from: datetime, source: str) -> Pr
     try:
         row.full_clean()
     except ValidationError as error:
-        raise PriceRefused(f"{model} at {valid_from:%Y-%m-%d %H:%M}: {' '.join(error.messages)}") from None
+        raise _refused(row, error) from None
     row.save()
     return row
+
+
+def _refused(row: Price, error: ValidationError) -> PriceRefused:
+    field, messages = next(iter(error.message_dict.items()))
+    if field == NON_FIELD_ERRORS:
+        return PriceRefused(f"{row.model} at {row.valid_from:%Y-%m-%d %H:%M}: {' '.join(messages)}")
+    return PriceRefused(" ".join(messages), field)
+
+
+def check_model(model: str) -> None:
+    """Raises `PriceRefused` for what is no model string, or no model that anybody is paid for."""
+    if not re.search(MODEL_STRING, model):
+        raise PriceRefused(f"Write provider/model, as in openai/gpt-5, and not {model!r}.", "model")
+    for beginning, why in WITHOUT_PRICE.items():
+        if model.startswith(beginning):
+            raise PriceRefused(f"{model} has no price: {why}.", "model")
+
+
+def check_valid_from(valid_from: datetime) -> None:
+    """Raises `PriceRefused` for an instant that is a slip of the pen."""
+    if not EARLIEST <= valid_from <= LATEST:
+        day, first, last = (instant.date().isoformat() for instant in (valid_from, EARLIEST, LATEST))
+        raise PriceRefused(f"{day} is out of reach; choose a date from {first} to {last}.", "valid_from")
 
 
 def check_quote(quote: Quote) -> None:
@@ -112,7 +151,14 @@ def check_quote(quote: Quote) -> None:
 def import_prices(
     models: Sequence[str], facts_of: Callable[[str], Facts], source: str, now: datetime
 ) -> list[Imported]:
-    """Take the price of each model from a price map; a new row only where it differs from the one that is valid."""
+    """Take the price of each model from a price map; a new row only where it differs from the one that is valid.
+
+    Raises `PriceRefused`, before anything is written, for a model that can be in no price map.
+    """
+    for model in models:
+        check_model(model)
+        if model.startswith(SIMULATED):
+            raise PriceRefused(f"{model}: simulated prices are set already.", "model")
     present = {row.model: row for row in _valid(models, now)}
     return [_import(model, facts_of(model), present.get(model), source, now) for model in models]
 

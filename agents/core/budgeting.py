@@ -147,7 +147,8 @@ def priced(
 
 
 def no_price(models: Sequence[str]) -> str:
-    return f"no price is known for {', '.join(models)}: set one with manage.py set_price or manage.py import_prices"
+    """Why these models cannot be asked, for the public. What an operator does about it is for the preflight to say."""
+    return f"no price is known for {', '.join(models)}"
 
 
 def allowance_for(

@@ -29,6 +29,12 @@ from market.core.canonical import canonical_json
 
 NUMBER_MAX = 2**63 - 1  # what the database can count to
 SHOWN_CHARACTERS_MAX = 200_000
+# How the form of the reply was asked for.
+STRATEGIES = {
+    "json_schema": "a JSON schema, sent along",
+    "tool": "a tool to be called with it",
+    "text": "described in the messages alone",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +130,7 @@ def call_page(call: Call) -> CallPage:
         requested=text.line(call.requested_model),
         returned=text.line(call.returned_model),
         renamed=bool(call.returned_model) and not _same_model(call.requested_model, call.returned_model),
-        parameters=tuple((_words(name), text.detail(_json(value))) for name, value in sorted(call.parameters.items())),
+        parameters=tuple(_parameter(name, value) for name, value in sorted(call.parameters.items())),
         messages=tuple(_block(_words(part["role"]), part["content"]) for part in call.messages),
         reply=_block("reply", call.reply),
         cost=cost_of(call),
@@ -181,6 +187,15 @@ def _same_model(requested: str, returned: str) -> bool:
 
 def _words(name: str) -> str:
     return text.line(str(name).replace("_", " "))
+
+
+def _parameter(name: str, value: Any) -> tuple[str, str]:
+    """What was set for the call, and what it was set to. Two names are of our record and not of any provider's."""
+    if name == "strategy":
+        return "form of the reply", STRATEGIES.get(str(value)) or text.detail(_json(value))
+    if name == "dropped" and isinstance(value, list):
+        return "set, but not sent", text.detail(", ".join(map(_words, value)))
+    return _words(name), text.detail(_json(value))
 
 
 def _json(value: Any, indent: int | None = None) -> str:

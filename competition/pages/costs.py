@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from agents.models import Budget, Price
+from competition.core.states import SeasonState
 from competition.models import Entry, Season
 from competition.pages.called import exact_usd, is_simulated
 from competition.pages.figures import NOTHING, Moment, moment, percent
@@ -49,12 +50,16 @@ class PriceRow:
 
 @dataclass(frozen=True, slots=True)
 class CostsPage:
-    """`facts` and `tables` are empty without a call; `simulated` is the part nobody was paid, or empty."""
+    """`facts` and `tables` are empty without a call; `simulated` is the part nobody was paid, or empty.
+
+    `is_under_way`: more may be spent. A season that is over has no `budgets`.
+    """
 
     total: str
     simulated: str
     facts: tuple[tuple[str, str], ...]
     tables: tuple[SpendTable, ...]
+    is_under_way: bool
     budgets: tuple[BudgetLine, ...]
     today: str
     prices: tuple[PriceRow, ...]
@@ -66,13 +71,15 @@ def costs_page(season: Season, now: datetime) -> CostsPage:
     entries = entries_of(season)
     today = now.astimezone(UTC).date()
     total = spent.total
+    is_under_way = season.state == SeasonState.OPEN
     scripted = added(share.spending for share in spent.shares if is_simulated(share.model))
     return CostsPage(
         total=exact_usd(total.usd),
         simulated=exact_usd(scripted.usd) if scripted.calls else "",
         facts=_facts(total, len(spent.weeks), season.rule_book.cycles) if total.calls else (),
         tables=spend_tables(season, spent, names_by_slug(entries)),
-        budgets=_budgets(season, entries, today),
+        is_under_way=is_under_way,
+        budgets=_budgets(season, entries, today) if is_under_way else (),
         today=f"{today:%-d %b %Y}",
         prices=_prices(_models(entries, spent), now),
     )
@@ -90,13 +97,19 @@ def _facts(total: Spending, weeks: int, cycles: int) -> tuple[tuple[str, str], .
 
 
 def _budgets(season: Season, entries: Sequence[Entry], today: date) -> tuple[BudgetLine, ...]:
-    """The rows there are, by number of the entry: the season's first, then today's."""
-    scopes = {}
-    for entry in entries:
-        scopes[f"season {season.slug}/{entry.agent.slug}"] = (entry, "season")
-        scopes[f"day {today.isoformat()}/{entry.agent.slug}"] = (entry, "today")
-    rows = {row.scope: row for row in Budget.objects.filter(scope__in=list(scopes))}
-    return tuple(_budget(name_of(entry), period, rows[at]) for at, (entry, period) in scopes.items() if at in rows)
+    """The rows there are, by number of the entry: the season's first, then today's.
+
+    Today's caps hold for an agent in all its seasons, so the row of one that spent only in others is left out.
+    """
+    whole = {f"season {season.slug}/{entry.agent.slug}": entry for entry in entries}
+    days = {f"day {today.isoformat()}/{entry.agent.slug}": entry for entry in entries}
+    rows = {row.scope: row for row in Budget.objects.filter(scope__in=[*whole, *days])}
+    lines = []
+    for (season_scope, entry), day_scope in zip(whole.items(), days, strict=True):
+        if season_scope in rows:
+            scopes = ((season_scope, "season"), (day_scope, "today, all seasons"))
+            lines += [_budget(name_of(entry), period, rows[scope]) for scope, period in scopes if scope in rows]
+    return tuple(lines)
 
 
 def _budget(entry: EntryName, period: str, row: Budget) -> BudgetLine:

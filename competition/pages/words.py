@@ -17,7 +17,7 @@ VERDICT_MARKS: Mapping[str, tuple[str, str, str]] = {
     VerdictKind.HOLD: ("Held", "bar", "calm"),
     VerdictKind.REJECTED: ("Rejected", "cross", "failed"),
     VerdictKind.SILENT: ("Silent", "ring", "failed"),
-    VerdictKind.OVER_BUDGET: ("Over budget", "triangle", "failed"),
+    VerdictKind.OVER_BUDGET: ("Not paid for", "triangle", "failed"),
 }
 CYCLE_MARKS: Mapping[str, tuple[str, str, str]] = {
     CycleState.BRIEFING: ("Briefing", "half", "running"),
@@ -131,6 +131,6 @@ def marks_legend() -> Sequence[tuple[Mark, str]]:
         VerdictKind.HOLD: "the entry chose to change nothing",
         VerdictKind.REJECTED: "a reply came, and it broke a rule or could not be read: no order",
         VerdictKind.SILENT: "no reply counted by the deadline: no order",
-        VerdictKind.OVER_BUDGET: "the entry's budget for model calls was used up: no order",
+        VerdictKind.OVER_BUDGET: "asking could not be paid for (a cap was reached, or a model has no price): no order",
     }
     return [(Mark(*VERDICT_MARKS[kind]), meaning) for kind, meaning in meanings.items()]

@@ -100,6 +100,11 @@ def test_a_call_shows_its_course_and_its_attempt_shows_its_calls(operator: Clien
     assert attempt.count(f"/agents/call/{call.pk}/change/") == 1
 
 
+def test_the_list_of_calls_says_in_one_word_by_what_each_was_charged(operator: Client, asked: None) -> None:
+    text = operator.get(page(Call, "changelist")).content.decode()
+    assert text.count('<span class="state state-neutral">worst</span>') == 2
+
+
 def test_calls_can_be_narrowed_down(operator: Client, asked: None) -> None:
     for query, rows in (("role__exact=decider", 4), ("requested_model__exact=none", 0), ("charge__exact=worst", 2)):
         assert operator.get(f"{page(Call, 'changelist')}?{query}").context["cl"].result_count == rows
@@ -130,13 +135,25 @@ def test_a_price_is_added_as_a_new_row(operator: Client) -> None:
     [
         ({"prompt_usd": "-1"}, "The prompt price -1 is not between 0 and 1,000,000 USD per million tokens."),
         ({"prompt_usd": "NaN"}, "Enter a number."),
-        ({"model": "mine"}, "Write provider/model."),
+        ({"model": "mine"}, "Write provider/model, as in openai/gpt-5, and not &#x27;mine&#x27;."),
         ({"completion_usd": ""}, "This field is required."),
+        ({"model": "baseline/momentum"}, "baseline/momentum has no price: a baseline decides in process"),
+        ({"model": "own/mine"}, "own/mine has no price: it makes its own calls"),
+        ({"valid_from_0": "0001-01-01"}, "0001-01-01 is out of reach; choose a date from 2009-01-01 to 2100-01-01."),
     ],
 )
 def test_a_price_that_cannot_be_is_refused(operator: Client, changes: dict[str, str], problem: str) -> None:
+    before = Price.objects.count()
     assert problem in operator.post(page(Price, "add"), {**GOOD_PRICE, **changes}).content.decode()
-    assert not Price.objects.filter(model="ollama/mine").exists()
+    assert Price.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"model": "own/mine"}, "model"), ({"valid_from_0": "2101-01-01"}, "valid_from")]
+)
+def test_a_price_is_refused_beside_its_field(operator: Client, changes: dict[str, str], field: str) -> None:
+    answer = operator.post(page(Price, "add"), {**GOOD_PRICE, **changes})
+    assert list(answer.context["adminform"].form.errors) == [field]
 
 
 # Preflight
@@ -163,19 +180,47 @@ def agent() -> Agent:
     return Agent.objects.create(slug="mine", name="Mine", kind="single", model=MODEL)
 
 
-def test_a_preflight_shows_every_finding(operator: Client, agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_preflight_in_which_all_is_well_is_one_message(
+    operator: Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_price(MODEL, Quote(Decimal(1), Decimal(4)), NOW, "a test")
     asked: AskedOf = []
-    findings = Finding(check="key", ok=True, detail="OPENAI_API_KEY is set"), Finding(check="model", ok=False)
+    findings = Finding(check="model known", ok=True, detail=f"{MODEL}: known"), Finding(check="key present", ok=True)
     monkeypatch.setattr(checkup, "ask_runner", answering(asked, *findings))
     assert preflight(operator, agent) == [
-        f"success: Mine v1: price ok: {MODEL}: 1 USD per million prompt tokens, 4 per million of the reply",
-        "success: Mine v1: runner ok: http://127.0.0.1:8100",
-        "success: Mine v1: key ok: OPENAI_API_KEY is set",
-        "error: Mine v1: model NOT ok",
+        f"success: Mine v1, {MODEL}: all in order (price, runner, model known, key present)."
     ]
     ((_, request),) = asked
     assert (request.call, request.allowance.tokens) == (False, 0)
+
+
+def test_a_preflight_tells_only_what_is_not_well_and_names_the_model_once(
+    operator: Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = (
+        Finding(check="address allowed", ok=True, detail="the provider's own"),
+        Finding(check="key present", ok=False, detail=f"{MODEL}: set OPENAI_API_KEY where the runner runs"),
+        Finding(check="price known", ok=False, detail=f"{MODEL}: add a price, or it will not be called"),
+        Finding(check="other", ok=False),
+    )
+    monkeypatch.setattr(checkup, "ask_runner", answering([], *findings))
+    assert preflight(operator, agent) == [
+        f"error: Mine v1, {MODEL}, is not ready to be asked. price: no price is known; set one with manage.py "
+        "set_price or manage.py import_prices; key present: set OPENAI_API_KEY where the runner runs; "
+        "other: not in order."
+    ]
+
+
+def test_what_is_not_well_with_the_model_of_the_analysts_names_that_model(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_price(MODEL, Quote(Decimal(1), Decimal(4)), NOW, "a test")
+    firm = Agent.objects.create(
+        slug="firm", name="Firm", kind="firm", model=MODEL, parameters={"analyst_model": "openai/small"}
+    )
+    monkeypatch.setattr(checkup, "ask_runner", answering([]))
+    (said,) = preflight(operator, firm)
+    assert said.startswith(f"error: Firm v1, {MODEL}, is not ready to be asked. price: openai/small: no price is known")
 
 
 def test_a_test_call_is_made_only_when_asked_for_and_its_cost_is_told(
@@ -184,7 +229,9 @@ def test_a_test_call_is_made_only_when_asked_for_and_its_cost_is_told(
     add_price(MODEL, Quote(Decimal(1), Decimal(4)), NOW, "a test")
     asked: AskedOf = []
     monkeypatch.setattr(checkup, "ask_runner", answering(asked, calls=(a_record(),)))
-    assert preflight(operator, agent, "preflight_with_call")[-1] == "info: Mine v1: the test calls cost 0.0003 USD."
+    assert preflight(operator, agent, "preflight_with_call") == [
+        f"success: Mine v1, {MODEL}: all in order (price, runner). The test calls cost 0.0003 USD."
+    ]
     ((_, request),) = asked
     assert (request.call, request.allowance) == (True, worst(3_000, "0.006"))
 
@@ -193,7 +240,7 @@ def test_nothing_is_called_that_has_no_price(operator: Client, agent: Agent, mon
     asked: AskedOf = []
     monkeypatch.setattr(checkup, "ask_runner", answering(asked))
     (said,) = preflight(operator, agent, "preflight_with_call")
-    assert said.startswith(f"error: Mine v1: price NOT ok: no price is known for {MODEL}: set one with manage.py")
+    assert "price: no price is known; set one with manage.py set_price" in said
     assert asked == []
 
 
@@ -204,14 +251,13 @@ def test_a_runner_that_is_away_is_told_with_what_to_do(
         raise checkup.RunnerAway("the runner could not be asked: ClientConnectorError")
 
     monkeypatch.setattr(checkup, "ask_runner", away)
-    assert preflight(operator, agent)[-1] == (
-        "error: Mine v1: runner NOT ok: the runner could not be asked: ClientConnectorError; "
-        "look whether it runs and RUNNER_URL or RUNNER_URLS is right (http://127.0.0.1:8100)"
-    )
+    add_price(MODEL, Quote(Decimal(1), Decimal(4)), NOW, "a test")
+    assert preflight(operator, agent) == [
+        f"error: Mine v1, {MODEL}, is not ready to be asked. runner: the runner could not be asked: "
+        "ClientConnectorError; look whether it runs and RUNNER_URL or RUNNER_URLS is right (http://127.0.0.1:8100)."
+    ]
 
 
 def test_a_baseline_needs_no_preflight(operator: Client) -> None:
     baseline = Agent.objects.create(slug="cash", name="Cash", kind="baseline", model="baseline/all-cash")
-    assert preflight(operator, baseline) == [
-        "success: Cash v1: model ok: a house baseline decides in process, for nothing"
-    ]
+    assert preflight(operator, baseline) == ["success: Cash v1, baseline/all-cash: all in order (model)."]

@@ -1,5 +1,6 @@
 """The price list: dated, append-only, from an operator or from litellm's own map."""
 
+import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,9 @@ def test_every_offline_model_has_a_simulated_price() -> None:
         (MODEL, quote("1", "1", "Infinity"), "cached price Infinity"),
         (MODEL, quote("0.0000000001"), "more than nine decimals"),
         ("gpt-5", quote(), "Write provider/model"),
+        ("baseline/momentum", quote(), "baseline/momentum has no price: a baseline decides in process, for nothing"),
+        ("example/mine", quote(), "example/mine has no price: it makes its own calls, and pays for them"),
+        ("own/mine", quote(), "own/mine has no price: it makes its own calls, and pays for them"),
     ],
 )
 def test_what_no_price_can_be_is_refused(model: str, stated: Quote, problem: str) -> None:
@@ -83,6 +87,12 @@ def test_two_prices_at_the_same_instant_are_refused() -> None:
     add_price(MODEL, quote(), NOW, "a test")
     with pytest.raises(PriceRefused, match="2026-01-05 00:00"):
         add_price(MODEL, quote("2"), NOW, "a test")
+
+
+@pytest.mark.parametrize("year", [1, 2008, 2101, 9999])
+def test_a_price_is_of_our_time(year: int) -> None:
+    with pytest.raises(PriceRefused, match="choose a date from 2009-01-01 to 2100-01-01"):
+        add_price(MODEL, quote(), datetime(year, 1, 2, tzinfo=UTC), "a test")
 
 
 def test_a_price_is_history() -> None:
@@ -159,6 +169,25 @@ def test_the_command_keeps_what_it_found_and_says_what_it_did_not(price_map: dic
     assert Price.objects.filter(model=MODEL).exists()
 
 
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("offline/steady", "offline/steady: simulated prices are set already."),
+        ("baseline/momentum", "baseline/momentum has no price"),
+        ("own/mine", "own/mine has no price"),
+        ("gpt-5", "Write provider/model, as in openai/gpt-5, and not 'gpt-5'."),
+    ],
+)
+def test_the_command_imports_nothing_that_has_no_place_in_a_price_map(
+    price_map: dict[str, KnownFacts], model: str, problem: str
+) -> None:
+    price_map |= {MODEL: KnownFacts(), model: KnownFacts()}
+    before = Price.objects.count()
+    with pytest.raises(CommandError, match=re.escape(problem)):
+        run("import_prices", MODEL, model)
+    assert Price.objects.count() == before
+
+
 # By hand
 
 
@@ -178,6 +207,9 @@ def test_an_operator_sets_a_price() -> None:
         (("--prompt", "much", "--completion", "1"), "--prompt much: write an amount in USD"),
         (("--prompt", "-1", "--completion", "1"), "The prompt price -1 is not between"),
         (("--prompt", "1", "--completion", "1", "--from", "31.1.2026"), "write a date, as 2026-01-31"),
+        (("--prompt", "1", "--completion", "1", "--from", "0001-01-01"), "--from: 0001-01-01 is out of reach; choose"),
+        (("--prompt", "1", "--completion", "1", "--source", ""), "--source: This field cannot be blank."),
+        (("--prompt", "1", "--completion", "1", "--source", "x" * 121), "--source: Ensure this value has at most 120"),
         (("--prompt", "1"), "--completion"),
     ],
 )
@@ -185,3 +217,17 @@ def test_a_price_that_cannot_be_is_refused_in_words(arguments: tuple[str, ...], 
     with pytest.raises(CommandError, match=problem):
         run("set_price", "ollama/mine", *arguments)
     assert not Price.objects.filter(model="ollama/mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("gpt-5", "MODEL: Write provider/model, as in openai/gpt-5, and not 'gpt-5'."),
+        ("", "MODEL: Write provider/model, as in openai/gpt-5, and not ''."),
+        (f"openai/{'x' * 120}", "MODEL: Ensure this value has at most 120 characters"),
+        ("example/mine", "MODEL: example/mine has no price"),
+    ],
+)
+def test_a_model_that_has_no_price_is_refused_in_words(model: str, problem: str) -> None:
+    with pytest.raises(CommandError, match=re.escape(problem)):
+        run("set_price", model, "--prompt", "1", "--completion", "1")

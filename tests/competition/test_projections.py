@@ -73,7 +73,7 @@ def test_an_entry_without_a_price_is_told_before_the_season_opens() -> None:
     found = season_cost(a_draft(PAID), one_call, CAPS, NOW)
     (problem,) = found.problems
     assert problem.entry == "paid"
-    assert "manage.py set_price" in problem.problem
+    assert problem.problem == f"no price is known for {MODEL}"
 
 
 def test_parameters_that_cannot_be_used_are_told_too() -> None:

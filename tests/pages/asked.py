@@ -72,11 +72,11 @@ def _list(model: str, at: datetime, source: str, prompt: str, completion: str, c
     Price.objects.get_or_create(model=model, valid_from=at, defaults={"source": source, **usd})
 
 
-def set_budgets(slug: str) -> None:
-    """What the oracle may use, under the keys that a reservation is made under."""
+def set_budgets(slug: str, agent_slug: str = ORACLE.slug) -> None:
+    """What an agent may use, under the keys that a reservation is made under."""
     caps = Caps(Decimal(1), Decimal(2), Decimal(3), Decimal(5), 200_000)
     today = timezone.now().astimezone(UTC).date()
-    _, day, season = (scope.key for scope in scopes_for(f"{slug}/1/oracle", ORACLE.slug, today, slug, caps))
+    _, day, season = (scope.key for scope in scopes_for(f"{slug}/1/{agent_slug}", agent_slug, today, slug, caps))
     spent = {"usd_spent": Decimal("1.25"), "usd_reserved": Decimal("0.5")}
     Budget.objects.create(scope=season, usd_cap=caps.usd_per_season, **spent)
     Budget.objects.get_or_create(scope=day, defaults={"tokens_cap": 200_000, "tokens_spent": 50_000})

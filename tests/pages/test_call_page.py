@@ -114,6 +114,24 @@ def test_the_worst_case_of_a_call_nobody_heard_of_again_is_still_explained(asked
     ]
 
 
+@pytest.mark.parametrize(
+    ("parameters", "shown"),
+    [
+        ({"strategy": "text"}, ("form of the reply", "described in the messages alone")),
+        ({"strategy": "json_schema"}, ("form of the reply", "a JSON schema, sent along")),
+        ({"strategy": "tool"}, ("form of the reply", "a tool to be called with it")),
+        ({"strategy": ["odd"]}, ("form of the reply", '["odd"]')),
+        ({"dropped": ["seed", "max_output_tokens"]}, ("set, but not sent", "seed, max output tokens")),
+        ({"max_output_tokens": 64}, ("max output tokens", "64")),
+    ],
+)
+def test_how_a_call_was_set_up_is_said_in_words(
+    asked: Asked, parameters: dict[str, object], shown: tuple[str, str]
+) -> None:
+    call = a_call_like(asked.call(role="single", number=2), parameters=parameters)
+    assert call_page(call_numbered(call.id)).parameters == (shown,)
+
+
 def test_a_call_without_a_price_says_so(asked: Asked) -> None:
     call = a_call_like(asked.call(charge=Charge.NOTHING), price_id=None)
     assert "No price was on the list" in Client().get(f"/calls/{call.id}/").content.decode()

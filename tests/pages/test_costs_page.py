@@ -11,9 +11,9 @@ from competition.pages import spend_tables
 from competition.pages.costs import costs_page
 from competition.pages.spend_tables import SpendLine, SpendTable
 from competition.pages.spending import Spending, added, spent_in
-from tests.pages.asked import CHEAP, ORACLE, PARROT, SCRIPT_MODEL, STRONG, Asked
+from tests.pages.asked import CHEAP, ORACLE, PARROT, SCRIPT_MODEL, STRONG, Asked, ask_single, list_prices, set_budgets
 from tests.pages.reading import Page
-from tests.pages.seasons import running_season
+from tests.pages.seasons import asking, running_season
 
 SUMMED = ("calls", "failed", "prompt", "cached", "completion", "reasoning", "tokens", "usd")
 
@@ -104,11 +104,41 @@ def test_the_dearest_comes_first(asked: Asked) -> None:
     assert costs == sorted(costs, reverse=True)
 
 
-def test_what_is_left_is_the_cap_less_what_is_spent_and_set_aside(asked: Asked) -> None:
-    budgets = {line.period: line for line in costs_page(asked.played.season, timezone.now()).budgets}
-    assert budgets["season"].entry.slug == ORACLE.slug
+@pytest.mark.django_db
+def test_what_is_left_is_the_cap_less_what_is_spent_and_set_aside() -> None:
+    season = running_season()
+    set_budgets("running", "momentum")
+    budgets = {line.period: line for line in costs_page(season, timezone.now()).budgets}
+    assert {line.entry.slug for line in budgets.values()} == {"momentum"}
     assert (budgets["season"].usd_left, budgets["season"].tokens_cap) == ("3.25", "no cap")
-    assert (budgets["today"].tokens_left, budgets["today"].usd_left) == ("150,000", "–")
+    today = budgets["today, all seasons"]
+    assert (today.tokens_left, today.usd_left) == ("150,000", "–")
+
+
+@pytest.mark.django_db
+def test_what_an_agent_spent_today_in_another_season_is_not_told_as_of_this_one(client: Client) -> None:
+    running_season()
+    set_budgets("another", "momentum")
+    page = Page.of(client.get("/s/running/costs/"))
+    assert "Nothing has been set aside or spent in this season." in page.texts("p", class_="empty")
+    assert not page.all("div", aria_label="Budgets")
+
+
+def test_a_season_that_is_over_leaves_nothing_to_spend_and_has_no_week_under_way(asked: Asked) -> None:
+    assert costs_page(asked.played.season, timezone.now()).budgets == ()
+    text = asked.get("costs/")
+    assert "What is left to spend" not in text
+    assert "The week under way" not in text
+
+
+@pytest.mark.django_db
+def test_the_week_under_way_is_said_to_be_counted_before_the_board_has_it(client: Client) -> None:
+    cycle = asking(running_season())
+    calls = ask_single(cycle.turns.select_related("brief", "cycle", "entry").first(), list_prices()[STRONG])
+    Call.objects.bulk_create(calls)
+    text = client.get("/s/running/costs/").content.decode()
+    assert "The week under way is counted here already; on the board, only when it is closed." in text
+    assert "What is left to spend" in text
 
 
 def test_the_price_list_names_every_row_and_which_is_in_force(asked: Asked) -> None:

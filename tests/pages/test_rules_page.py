@@ -63,3 +63,9 @@ def test_the_example_replies_are_valid_under_the_seasons_own_rules(played: Playe
 
 def test_the_page_says_what_it_cannot_tell(played: Played, client: Client) -> None:
     assert "What this cannot tell you" in client.get("/s/played/rules/").content.decode()
+
+
+def test_a_missing_price_is_told_as_a_reason_for_not_being_asked(played: Played) -> None:
+    page = Page(played.get("rules/"))
+    assert "Not paid for" in page.texts("span", class_="mark mark-failed")
+    assert any("a cap was reached, or a model has no price" in text for text in page.texts("dd"))

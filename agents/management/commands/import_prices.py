@@ -10,7 +10,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 
 from agents.models import Agent
-from agents.prices import Imported, PriceRefused, import_prices, models_asked
+from agents.prices import SIMULATED, Imported, PriceRefused, import_prices, models_asked
 from market.core.canonical import plain
 
 HEAD = f"{'model':<44}{'prompt':>12}{'completion':>12}{'cached':>12}  "
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         from agents.llm import facts_of  # takes seconds to import, so only whoever needs it does
 
         try:
-            models = options["models"] or _of_all_agents()
+            models = list(dict.fromkeys(options["models"])) or _of_all_agents()
             source = f"litellm {version('litellm')}, its own price map"
             with transaction.atomic():
                 imported = import_prices(models, facts_of, source, timezone.now())
@@ -48,7 +48,7 @@ def _of_all_agents() -> list[str]:
     except ValidationError as error:
         raise CommandError(f"An agent's parameters cannot be read: {error}") from None
     # What is simulated has no price anywhere; its made-up one was there from the start.
-    return [model for model in models if not model.startswith("offline/")]
+    return [model for model in models if not model.startswith(SIMULATED)]
 
 
 def _line(row: Imported) -> str:

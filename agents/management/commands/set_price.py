@@ -12,6 +12,9 @@ from agents.models import Price
 from agents.prices import PriceRefused, Quote, add_price
 from market.core.canonical import plain
 
+# What the command line calls a part of a price.
+FLAGS = {"model": "MODEL", "valid_from": "--from", "source": "--source"}
+
 
 class Command(BaseCommand):
     help = "Adds a row to the price list. Amounts are USD per million tokens; a model that is free costs 0."
@@ -39,8 +42,13 @@ class Command(BaseCommand):
         try:
             price = add_price(options["model"], quote, valid_from, options["source"])
         except PriceRefused as refused:
-            raise CommandError(str(refused)) from None
+            raise CommandError(_with_flag(refused)) from None
         self.stdout.write(_told(price))
+
+
+def _with_flag(refused: PriceRefused) -> str:
+    flag = FLAGS.get(refused.field)
+    return f"{flag}: {refused}" if flag else str(refused)
 
 
 def _amount(option: str, text: str) -> Decimal:
