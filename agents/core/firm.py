@@ -38,8 +38,8 @@ TITLES = {
     "trader": "trader",
     "risk": "risk manager",
 }
-# Analysts are asked at the same time, so theirs is one of four rounds of calls, or of five when the risk manager is asked
-# twice. They get more than one round's share, enough for a second try, and leave a fifth of all time to each of the desk.
+# Analysts are asked at the same time, so theirs is one of four rounds of calls, or of five when the risk manager is
+# asked twice. They get more than a round's share, enough for a second try, and leave a fifth of all time to each role.
 ANALYSTS_TIME_SHARE = 0.4
 CUT_OFF = "the model was cut off before its answer was whole"
 
