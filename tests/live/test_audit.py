@@ -12,12 +12,13 @@ from django.db import DatabaseError, connections
 
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.calls import CallRecord, Message, Usage
-from agents.models import Call
-from competition.core.findings import WORDS, Invariant
+from agents.models import Attempt, Call
+from competition.core.findings import WORDS, Finding, Invariant
 from competition.core.schedule import boundary
 from competition.core.states import CycleState
 from competition.models import Audit, Season
 from competition.services import auditing
+from competition.services.auditing_texts import nothing_stored_has_the_shape_of_a_key
 from competition.tasks import audit as nightly
 from tests.databases import fresh_copy
 from tests.live.planted import PLANTS, Plant, sql
@@ -31,6 +32,24 @@ REGISTRIES = (
     auditing.RECORD_CHECKS,
 )
 INVARIANT_OF = {check.__name__: invariant for registry in REGISTRIES for invariant, check in registry}
+# One of each shape that `agents.core.redaction` takes for a key.
+KEYS = (
+    "sk-proj-abcdefghijklmnop1234",
+    "Incorrect API key provided: sk-abcd1****************wxyz.",
+    "AIzaSyA0123456789abcdefghijklmnopqrs",
+    "gsk_0123456789abcdefghij",
+    "xai-0123456789abcdefghij",
+    "hf_0123456789abcdefghij",
+    "pplx-0123456789abcdefghij",
+    "r8_0123456789abcdefghij",
+    "AKIAABCDEFGHIJKLMNOP",
+    "Authorization: Bearer eyJhbGciOi.J9.abc123def456",
+    "Authorization: basic dXNlcjpwYXNzd29yZDE=",
+    "https://host/v1?alt=json&key=whatever1&x=2",
+    "https://host/v1?api_key=whatever1",
+    "https://host/v1?api-key=whatever1",
+    "https://host/v1?access_token=whatever1",
+)
 NOW = boundary(weekly_rules(), 3) + timedelta(seconds=1)
 
 
@@ -103,6 +122,18 @@ def test_every_invariant_has_a_check_and_words() -> None:
     assert set(INVARIANT_OF.values()) == set(Invariant) == set(WORDS)
 
 
+def test_a_key_of_every_shape_is_found_in_a_text_and_in_json(record: None) -> None:
+    attempts = Attempt.objects.order_by("id").values_list("id", flat=True)[: len(KEYS)]
+    for attempt, text in zip(attempts, KEYS, strict=True):
+        sql("UPDATE agents_attempt SET reason = %s WHERE id = %s", text, attempt)
+        sql("UPDATE agents_attempt SET deliberation = jsonb_build_object('said', jsonb_build_array(%s::text))"
+            " WHERE id = %s", f"it said:\n{text}", attempt)  # fmt: skip
+    expected = [f"{column} of attempt {attempt}" for attempt in attempts for column in ("reason", "deliberation")]
+    assert [
+        found.removesuffix(" has the shape of a key") for found in nothing_stored_has_the_shape_of_a_key()
+    ] == expected
+
+
 def test_what_was_executed_in_a_turn_set_aside_is_told_and_is_no_fault(record: None) -> None:
     """As quarantine leaves it: the fills stay on record, and nothing of them is posted, counted or valued."""
     (plant,) = (plant for plant in PLANTS if plant.check == "orders_follow_from_a_decision")
@@ -131,11 +162,13 @@ def test_a_sound_week_moves_the_seal_on(record: None) -> None:
     assert auditing.audit(lambda: NOW).seals["stage"]["cycles"] == 2
 
 
-def test_of_many_findings_the_first_are_kept_and_all_are_counted(record: None, monkeypatch) -> None:
-    monkeypatch.setattr(auditing, "FINDINGS_KEPT", 3)
-    sql("UPDATE competition_standing SET turnover = turnover + 0.5")
-    kept = auditing.audit(lambda: NOW)
-    assert (kept.findings_count, kept.counts["I10"], len(kept.findings)) == (26, 26, 3)
+def test_of_many_findings_the_first_are_kept_and_all_are_counted() -> None:
+    report = auditing.Report()
+    for number in range(1000):
+        report.add(Finding(Invariant.BOARD, "boards", "stage", f"fault {number}", known=number >= 700))
+    assert (report.count, report.counts["I10"], report.known_count) == (700, 700, 300)
+    assert [len(report.findings), len(report.known)] == [auditing.FINDINGS_KEPT] * 2
+    assert report.findings[-1].sentence == f"fault {auditing.FINDINGS_KEPT - 1}"
 
 
 def test_the_result_of_an_audit_cannot_be_edited(record: None) -> None:
