@@ -154,6 +154,7 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
             "title": "Open season?",
             "opts": self.model._meta,
             "openings": openings,
+            "not_asked": [entry for chosen in openings for entry in chosen.cost.problems],
             "can_open": not any(chosen.problem for chosen in openings),
             "checkbox_name": ACTION_CHECKBOX_NAME,
         }

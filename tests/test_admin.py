@@ -320,6 +320,22 @@ def test_opening_says_what_the_season_will_cost(operator: Client, draft: Season)
     assert "Prices of offline models are made up" in text
 
 
+def test_opening_warns_above_the_button_of_agents_that_will_not_be_asked(operator: Client, draft: Season) -> None:
+    ready = " ".join(open_chosen(operator, draft).content.decode().split())
+    assert 'class="warning"' not in ready
+    assert f'<a href="{reverse("admin:agents_agent_changelist")}">list of agents</a>' in ready
+    assert "manage.py doctor" in ready
+    enter(draft, agent_for(Profile("dear", "Dear", "single", "openai/no-price")))
+    enter(draft, agent_for(Profile("odd", "Odd", "single", "offline/steady", {"tries_max": 99})))
+    text = " ".join(open_chosen(operator, draft).content.decode().split())
+    unpriced, odd = text.split('<li class="warning">')[1:]
+    assert "dear will not be asked:</strong> no price is known for openai/no-price. Set one under" in unpriced
+    assert "manage.py set_price" in unpriced
+    assert "odd will not be asked:</strong> 1 of its parameters cannot be used." in odd
+    assert "manage.py set_price" not in odd
+    assert odd.index("will not be asked") < odd.index("Yes, open")
+
+
 def test_a_yes_opens_the_season_and_freezes_it(operator: Client, draft: Season) -> None:
     answer = open_chosen(operator, draft, confirmed="yes")
     draft.refresh_from_db()

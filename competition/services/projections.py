@@ -25,11 +25,15 @@ Plan = Callable[[str, Mapping[str, Any], Sequence[Any], str, AgentParameters], S
 
 @dataclass(frozen=True, slots=True)
 class EntryCost:
-    """What one entry will cost in the whole season; `problem` when it cannot be said, and then it cannot be asked."""
+    """What one entry will cost in the whole season; `problem` when it cannot be said, and then it cannot be asked.
+
+    `is_unpriced`: the problem is that a price is missing.
+    """
 
     entry: str
     cost: Projection
     problem: str = ""
+    is_unpriced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def _entry_cost(
     planned = plan(agent.kind, brief, (), "", parameters)
     calls = priced(planned, agent.model, parameters, cards_for(models_asked([agent]), now))
     if isinstance(calls, Refused):
-        return EntryCost(entry.slug, NO_COST, calls.reason)
+        return EntryCost(entry.slug, NO_COST, calls.reason, is_unpriced=True)
     attempts = rules.attempts_max + rules.repairs_max
     return EntryCost(entry.slug, projected_cost(calls, parameters.tries_max, attempts, rules.cycles, caps))
 
