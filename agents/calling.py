@@ -11,11 +11,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
-from agents.core.calls import PASSING, UNSENT, CallRecord, ErrorClass, ModelCall
+from agents.core.calls import PASSING, CallRecord, ErrorClass, ModelCall, Usage
 from agents.core.pricing import NOTHING, ModelCard, Worst, usd_of, worst_of_call
 from agents.core.records import record_of
 from agents.core.reply import REPLY_BYTES_MAX
 from agents.core.said import CallFailed, Said
+from agents.core.wire_answer import is_whole
 
 # How long to wait before the second try, by what went wrong; it doubles from try to try.
 BACK_OFF_S = {
@@ -26,11 +27,11 @@ BACK_OFF_S = {
     ErrorClass.MALFORMED: 0.5,
 }
 BACK_OFF_MAX_S = 30.0
-CUT_OFF = "length"
 # By then it has ended by itself, if it keeps its own time; then it can say more of what it saw.
 OVERRUN_S = 0.25
 NO_TIME = "no time was left for a try"
 KILLED = "it was under way when its process ended"
+NOT_SENT = "nothing was sent"
 
 Tell = Callable[[CallRecord], None]
 
@@ -151,18 +152,22 @@ async def _try(model_call: ModelCall, number: int, card: ModelCard, timeout_s: f
         said = await _within(asked, timeout_s)
     except CallFailed as failure:
         fields["latency_ms"] = _milliseconds(world.monotonic() - began)
-        reason = f"{model_call.model}: {failure.error_class.value}"
-        seen = {"status": failure.status, "provider_request_id": failure.provider_request_id}
-        world.tell(record_of({**fields, **seen, "error_class": failure.error_class}, world.fix))
-        used = NOTHING if failure.error_class in UNSENT else None
-        return _Tried(Outcome(None, reason), used, failure)
+        world.tell(record_of({**fields, **_failure_fields(failure)}, world.fix))
+        words = f": {failure.detail}" if failure.detail else ""
+        reason = f"{model_call.model}: {failure.error_class.value}{words}"
+        return _Tried(Outcome(None, reason), _used(failure.usage, card) if failure.was_sent else NOTHING, failure)
     fields["latency_ms"] = _milliseconds(world.monotonic() - began)
     too_large = _excess(said.text)
     world.tell(record_of({**fields, **_said_fields(said), **too_large}, world.fix))
-    used = None if said.usage is None else Worst(tokens=said.usage.total, usd=usd_of(said.usage, card))
+    used = _used(said.usage, card)
     if too_large:
         return _Tried(Outcome(None, f"{model_call.model}: {too_large['error_detail']}"), used)
-    return _Tried(Outcome(world.fix(said.text), truncated=said.finish_reason == CUT_OFF), used)
+    is_cut = not is_whole(said.finish_reason, str(said.parameters.get("strategy", "")))
+    return _Tried(Outcome(world.fix(said.text), truncated=is_cut), used)
+
+
+def _used(usage: Usage | None, card: ModelCard) -> Worst | None:
+    return None if usage is None else Worst(tokens=usage.total, usd=usd_of(usage, card))
 
 
 async def _within(asked: Coroutine[Any, Any, Said], timeout_s: float) -> Said:
@@ -179,7 +184,8 @@ async def _within(asked: Coroutine[Any, Any, Said], timeout_s: float) -> Said:
 
 def _unsent(model_call: ModelCall, number: int, reason: str, world: World) -> Outcome:
     fields = _fields(model_call, number, world)
-    world.tell(record_of({**fields, "error_class": ErrorClass.OVER_ALLOWANCE, "error_detail": reason}, world.fix))
+    refused = {"error_class": ErrorClass.OVER_ALLOWANCE, "error_detail": reason, "was_sent": False}
+    world.tell(record_of({**fields, **refused}, world.fix))
     return Outcome(None, reason)
 
 
@@ -200,6 +206,18 @@ def _fields(model_call: ModelCall, number: int, world: World) -> dict[str, Any]:
     }
 
 
+def _failure_fields(failure: CallFailed) -> dict[str, Any]:
+    return {
+        "error_class": failure.error_class,
+        "error_detail": failure.detail or ("" if failure.was_sent else NOT_SENT),
+        "was_sent": failure.was_sent,
+        "status": failure.status,
+        "provider_request_id": failure.provider_request_id,
+        "usage": failure.usage.model_dump() if failure.usage else None,
+        "usage_raw": failure.usage_raw,
+    }
+
+
 def _said_fields(said: Said) -> dict[str, Any]:
     return {
         "returned_model": said.returned_model,
@@ -208,6 +226,7 @@ def _said_fields(said: Said) -> dict[str, Any]:
         "usage": said.usage.model_dump() if said.usage else None,
         "usage_raw": dict(said.usage_raw),
         "finish_reason": said.finish_reason,
+        "status": said.status,
         "provider_request_id": said.provider_request_id,
     }
 

@@ -20,9 +20,11 @@ from agents.core.addresses import AllowedAddresses
 from agents.core.calls import ErrorClass, Message, ModelCall
 from agents.core.offline import UnknownOfflineModel, offline_answer
 from agents.core.provider_json import parameters_in_effect, usage_of
+from agents.core.providers import KEY_VARIABLES
 from agents.core.redaction import redact, redact_within, secrets_of
 from agents.core.said import CallFailed, ModelFacts, Said
 from agents.core.text import storable
+from agents.core.wire_answer import counts_of, ending_of, text_of
 from agents.llm_environment import is_address, prepare
 from agents.llm_errors import error_class_of, retry_after_s
 from agents.llm_transport import SENDING, NothingCame, OneRequest, Sending
@@ -47,21 +49,44 @@ async def complete(call: ModelCall, *, timeout_s: float, supports_schema: bool, 
     The time is kept by cancelling, which a library that blocks does not feel: the caller must be ready to kill.
     """
     if addresses.refusal_of(call.api_base):
-        raise CallFailed(ErrorClass.ADDRESS_REFUSED)
+        raise CallFailed(ErrorClass.ADDRESS_REFUSED, was_sent=False)
     if not _provider_is_known(call.model):
-        raise CallFailed(ErrorClass.MODEL_UNKNOWN)
+        raise CallFailed(ErrorClass.MODEL_UNKNOWN, was_sent=False)
     sending = Sending(addresses, call.api_base, secrets_of(os.environ))
     answer = await _answer(call, timeout_s, supports_schema, sending)
     outcome = answer if isinstance(answer, ErrorClass) else _said(call, answer, sending)
     if isinstance(outcome, Said):
         return outcome
     # Raised here, outside of every handler: no exception with a provider's words hangs on to it.
-    wait_s = retry_after_s(sending.headers.get("retry-after"), datetime.now(UTC))
-    raise CallFailed(outcome, sending.status, wait_s, _request_id(sending))
+    raise _failed(call, outcome, sending)
+
+
+def _failed(call: ModelCall, error_class: ErrorClass, sending: Sending) -> CallFailed:
+    provider = call.model.partition("/")[0]
+    # Of a provider on our list it is known that it has no way out but our transport.
+    was_sent = sending.left or (not sending.sent and provider not in KEY_VARIABLES)
+    unset = [name for name in KEY_VARIABLES.get(provider, ()) if not os.environ.get(name, "").strip()]
+    # The library says of some that they have no key, and of others nothing that could be told from a fault.
+    is_keyless = bool(unset) and error_class in (ErrorClass.KEY_REFUSED, *(() if was_sent else (ErrorClass.UNKNOWN,)))
+    return CallFailed(
+        ErrorClass.KEY_REFUSED if is_keyless else error_class,
+        sending.status,
+        retry_after_s(sending.headers.get("retry-after"), datetime.now(UTC)),
+        _request_id(sending),
+        was_sent=was_sent,
+        detail=f"{' and '.join(unset)} {'is' if len(unset) == 1 else 'are'} not set where the runner runs"
+        if is_keyless
+        else "",
+        usage=usage_of(counts_of(sending.usage_raw), call),
+        usage_raw=redact_within(sending.usage_raw, sending.secrets),
+    )
 
 
 async def _answer(call: ModelCall, timeout_s: float, supports_schema: bool, sending: Sending) -> Any:
-    """What the library makes of the provider's answer, or the `ErrorClass` of why there is none."""
+    """What the library makes of the provider's answer, or the `ErrorClass` of why there is none.
+
+    The answer as it came, a dict in OpenAI's dialect, where the library can make nothing of it.
+    """
     token = SENDING.set(sending)
     try:
         async with asyncio.timeout(timeout_s):
@@ -69,11 +94,15 @@ async def _answer(call: ModelCall, timeout_s: float, supports_schema: bool, send
     except TimeoutError:
         return ErrorClass.TIMEOUT
     except Exception as error:
+        if sending.failure is None and sending.status == 200 and text_of(sending.body) is not None:
+            return sending.body  # a whole answer, which the library failed to read
         return sending.failure or error_class_of(error, sending.status, _error_code(sending.body))
     finally:
         SENDING.reset(token)
-    # An answer that did not come through our transport was fetched by ways nobody has checked.
-    return answer if sending.body else ErrorClass.UNKNOWN
+    if not sending.body:  # it did not come through our transport: it was fetched by ways nobody has checked
+        sending.left = True
+        return ErrorClass.UNKNOWN
+    return answer
 
 
 def _arguments(call: ModelCall, timeout_s: float, supports_schema: bool) -> dict[str, Any]:
@@ -96,38 +125,31 @@ def _arguments(call: ModelCall, timeout_s: float, supports_schema: bool) -> dict
 
 
 def _said(call: ModelCall, answer: Any, sending: Sending) -> Said | ErrorClass:
-    if not isinstance(answer, litellm.ModelResponse) or not answer.choices:
+    is_read = isinstance(answer, litellm.ModelResponse) and bool(answer.choices)
+    if not is_read and answer is not sending.body:
         return ErrorClass.MALFORMED
-    choice = answer.choices[0]
-    returned = sending.body.get("model") or sending.body.get("modelVersion") or answer.model
+    verbatim = text_of(sending.body)
+    returned = sending.body.get("model") or sending.body.get("modelVersion") or getattr(answer, "model", "")
+    counts = _counts(answer) if is_read else counts_of(sending.usage_raw)
 
     def kept(text: Any) -> str:
         return storable(redact(str(text or ""), sending.secrets))
 
     return Said(
-        text=kept(_verbatim(sending.body) or choice.message.content),
+        text=kept(verbatim or (answer.choices[0].message.content if is_read else "")),
         returned_model=kept(returned)[:200],
-        finish_reason=kept(choice.finish_reason)[:40],
-        usage=usage_of(_counts(answer), call) if sending.usage_raw else None,
+        finish_reason=kept(ending_of(sending.body))[:40],
+        usage=usage_of(counts, call) if sending.usage_raw else None,
         usage_raw=redact_within(sending.usage_raw, sending.secrets),
         provider_request_id=_request_id(sending),
         parameters=parameters_in_effect(call, sending.request),
+        status=sending.status,
     )
 
 
 def _error_code(body: dict[str, Any]) -> Any:
     error = body.get("error")
     return error.get("code") if isinstance(error, dict) else None
-
-
-def _verbatim(body: dict[str, Any]) -> str | None:
-    """The reply as the provider wrote it, where it speaks OpenAI's dialect: litellm takes thinking out of it."""
-    try:
-        message = body["choices"][0]["message"]
-        text = message["content"] or message.get("refusal")
-    except (KeyError, IndexError, TypeError, AttributeError):
-        return None
-    return text if isinstance(text, str) else None
 
 
 def _counts(answer: Any) -> dict[str, Any]:
@@ -214,6 +236,7 @@ class OfflineProvider(CustomLLM):
         except UnknownOfflineModel:
             sending.failure = ErrorClass.MODEL_UNKNOWN
             raise
+        sending.left = True
         if scripted.late:
             await asyncio.Event().wait()  # for ever: whoever asked must give up
         # Made up, so that budgets and pages have something to count: a token for every four bytes.

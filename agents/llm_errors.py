@@ -4,6 +4,7 @@ Nothing of what any of them writes in words is ever kept.
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -24,6 +25,9 @@ MEANINGS = {
     "context_length_exceeded": ErrorClass.CONTEXT_TOO_LONG,
     "content_policy_violation": ErrorClass.CONTENT_REFUSED,
     "content_filter": ErrorClass.CONTENT_REFUSED,
+    "rate_limit_exceeded": ErrorClass.RATE_LIMITED,
+    "rate_limit_error": ErrorClass.RATE_LIMITED,
+    "RESOURCE_EXHAUSTED": ErrorClass.RATE_LIMITED,
     "ContextWindowExceededError": ErrorClass.CONTEXT_TOO_LONG,
     "ContentPolicyViolationError": ErrorClass.CONTENT_REFUSED,
 }
@@ -47,6 +51,18 @@ def error_class_of_status(status: int) -> ErrorClass:
     if status < 300:
         return ErrorClass.MALFORMED
     return ErrorClass.SERVER_ERROR if status >= 500 else ErrorClass.BAD_REQUEST
+
+
+def status_in(names: Iterable[object]) -> int | None:
+    """The HTTP status that a body names among the names of its error."""
+    numbers = (int(name) for name in map(str, names) if re.fullmatch(r"[45][0-9]{2}", name, re.ASCII))
+    return next(numbers, None)
+
+
+def error_class_in_body(names: Sequence[object]) -> ErrorClass:
+    """What an error means that came under a good status, by what its body names it."""
+    meaning = next((MEANINGS[str(name)] for name in names if str(name) in MEANINGS), None)
+    return meaning or error_class_of_status(status_in(names) or 200)
 
 
 def error_class_of(error: Exception, status: int | None, code: object = None) -> ErrorClass:

@@ -20,7 +20,8 @@ from agents.core.addresses import AllowedAddresses
 from agents.core.calls import ErrorClass
 from agents.core.provider_json import USAGE_NAMES, json_object, numbers_only, usage_raw_of
 from agents.core.redaction import redact, redact_within
-from agents.llm_errors import error_class_of_status
+from agents.core.wire_answer import error_of, holds_answer
+from agents.llm_errors import error_class_in_body, status_in
 
 RESPONSE_BYTES_MAX = 4 * 1_048_576
 CONNECT_TIMEOUT_S = 5.0
@@ -28,12 +29,16 @@ CONNECT_TIMEOUT_S = 5.0
 
 @dataclass
 class Sending:
-    """Leave to send one request, and what came of it. `failure` is why no answer came through, if none did."""
+    """Leave to send one request, and what came of it. `failure` is why no answer came through, if none did.
+
+    `sent` is true once the library has made use of the leave, `left` once anything of it may have left this process.
+    """
 
     addresses: AllowedAddresses
     api_base: str | None
     secrets: frozenset[str]
     sent: bool = False
+    left: bool = False
     request: dict[str, Any] = field(default_factory=dict)
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -108,7 +113,11 @@ class OneRequest(httpx.AsyncBaseTransport):
         connector = aiohttp.TCPConnector(ssl=self._ssl, resolver=CheckedResolver(sending), use_dns_cache=False)
         async with (
             aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                trace_configs=[_watch(sending)],
             ) as session,
             session.request(
                 request.method,
@@ -122,6 +131,17 @@ class OneRequest(httpx.AsyncBaseTransport):
             sending.status = response.status
             sending.headers = {name.lower(): value for name, value in response.headers.items()}
             return await _body_of(sending, response)
+
+
+def _watch(sending: Sending) -> aiohttp.TraceConfig:
+    """Notes the instant from which bytes of a request may be under way: when its connection, TLS and all, stands."""
+
+    async def note(*_: Any) -> None:
+        sending.left = True
+
+    watch = aiohttp.TraceConfig()
+    watch.on_connection_create_end.append(note)
+    return watch
 
 
 async def _body_of(sending: Sending, response: aiohttp.ClientResponse) -> bytes | None:
@@ -156,10 +176,11 @@ def _let_through(sending: Sending, data: bytes) -> bytes | None:
                 sending.failure = ErrorClass.MALFORMED
             return None if good else redact(data.decode("utf-8", "replace"), sending.secrets).encode()
         sending.body = body
-        error = body.get("error")
-        if good and isinstance(error, dict):  # some gateways put a provider's error under a status of 200
-            code = error.get("code")
-            sending.failure = error_class_of_status(code if isinstance(code, int) and 400 <= code < 600 else 200)
+        names = error_of(body)
+        if good and names:
+            sending.failure = error_class_in_body(names)
+            if not holds_answer(body):  # then it is as if the gateway had said it by the status
+                sending.status = status_in(names) or sending.status
             return None
         # A report that cannot be read would cost the whole answer; it is kept in usage_raw.
         seen = {name: value for name, value in body.items() if name not in USAGE_NAMES or numbers_only(value)}

@@ -51,7 +51,7 @@ PASSING = frozenset(
 """What may be over in a moment: worth another try of the same call, while time and allowance last."""
 
 UNSENT = frozenset({ErrorClass.OVER_ALLOWANCE, ErrorClass.ADDRESS_REFUSED})
-"""What was refused before anything left the runner; it costs nothing."""
+"""What is always refused before anything left the runner; others may be, which `CallRecord.was_sent` tells."""
 
 
 class Message(Wire):
@@ -94,8 +94,8 @@ class ModelCall(Wire):
 class CallRecord(Wire):
     """What became of one try of one call. `usage` is None when the provider did not say.
 
-    `parameters` are those that took effect, `usage_raw` is what the provider reported, unread; `latency_ms` is from
-    sending to the last byte.
+    `parameters` are those that took effect, `usage_raw` is what the provider reported, unread; `finish_reason` is the
+    provider's own word; `latency_ms` is from sending to the last byte.
     """
 
     role: str = Field(max_length=20)
@@ -115,7 +115,4 @@ class CallRecord(Wire):
     status: int | None = None
     provider_request_id: str = Field(default="", max_length=200)
     request_sha256: str = Field(default="", max_length=64)
-
-    @property
-    def was_sent(self) -> bool:
-        return self.error_class not in UNSENT
+    was_sent: bool = Field(default=True, description="false only when it is certain that nothing left the runner")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from agents.core.budgeting import PricedCall
-from agents.core.calls import CallRecord, ErrorClass, Usage
+from agents.core.calls import UNSENT, CallRecord, ErrorClass, Usage
 from agents.core.pricing import NOTHING, ModelCard, Worst, usd_of
 
 REFUSED_UNREAD = frozenset(
@@ -59,7 +59,7 @@ def charges(
 
 
 def _charge(record: CallRecord, planned: PricedCall | None, card: ModelCard | None, left: Worst) -> Charged:
-    if not record.was_sent or was_refused_unread(record):
+    if _says_nothing(record) and (was_never_sent(record) or was_refused_unread(record)):
         return Charged(ChargedBy.NOTHING, NOTHING, card)
     name = f"{record.role}, try {record.number}"
     if planned is None or card is None or card.model != planned.card.model:
@@ -76,9 +76,19 @@ def _charge(record: CallRecord, planned: PricedCall | None, card: ModelCard | No
     return Charged(ChargedBy.WORST if used is None else ChargedBy.USAGE, amount, card, doubt)
 
 
+def was_never_sent(record: CallRecord) -> bool:
+    """Whether the call failed before anything of it left the runner; a provider's status would say that it did."""
+    return record.error_class in UNSENT or (not record.was_sent and bool(record.error_class) and record.status is None)
+
+
 def was_refused_unread(record: CallRecord) -> bool:
-    """Whether the provider itself turned the call away before any model read it: a parsed 4xx, with no usage told."""
-    return record.error_class in REFUSED_UNREAD and 400 <= (record.status or 0) < 500 and record.usage is None
+    """Whether the provider itself turned the call away before any model read it: a parsed 4xx."""
+    return record.error_class in REFUSED_UNREAD and 400 <= (record.status or 0) < 500
+
+
+def _says_nothing(record: CallRecord) -> bool:
+    """No reply and no report of tokens: where there is either, a model was at work, whatever else is said."""
+    return not record.reply and record.usage is None and not record.usage_raw
 
 
 def _believable(usage: Usage | None, replied: bool, card: ModelCard, bound: Worst) -> Worst | None:

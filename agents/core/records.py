@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agents.core.calls import ERROR_DETAIL_CHARACTERS_MAX, CallRecord, Message
+from agents.core.redaction import NESTED_TOO_DEEPLY
 
 DEPTH_MAX = 32
-NESTED_TOO_DEEPLY = "[nested too deeply to be kept]"
 # Of texts whose length is up to a provider.
 CHARACTERS_MAX = {
     "returned_model": 200,

@@ -3,23 +3,26 @@
 import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 MARKER = "[key removed]"
+NESTED_TOO_DEEPLY = "[nested too deeply to be kept]"
+DEPTH_MAX = 100
 SECRET_CHARACTERS_MIN = 8  # shorter ones would take ordinary words out of ordinary text
 PREFIX_CHARACTERS = 12  # providers quote a refused key cut short; this much of its beginning is enough to know it
 
 KEY_NAME = re.compile(
-    r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|CREDENTIALS?|AUTH|SIGNATURE)(_?\d+)?$", re.IGNORECASE
+    r"(^|_)(API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASS|CREDENTIALS?(_JSON)?|AUTH|SIGNATURE)(_?\d+)?$", re.IGNORECASE
 )
 PASSWORD_IN_URL = re.compile(r"://[^/?#@\s]*:([^/?#@\s]+)@")
 
 SHAPES = re.compile(
     r"""
       (?<![A-Za-z0-9]) (?: sk-[\w*.-]{16,} | AIza[\w-]{20,} | gsk_\w{16,} | xai-[\w-]{16,} | hf_\w{16,}
-                         | pplx-\w{16,} | r8_\w{16,} | AKIA[A-Z0-9]{16} )
+                         | pplx-\w{16,} | r8_\w{16,} | AKIA[A-Z0-9]{16} | gh[opusr]_\w{16,} | github_pat_\w{16,}
+                         | [sr]k_(?:live|test)_\w{16,} | ya29\.[\w.-]{16,} )
     | (?<=bearer[ ]) (?=[\w.~+/=-]*\d) [\w.~+/=-]{16,}
     | (?<=basic[ ]) (?=[\w.~+/=-]*\d) [\w.~+/=-]{16,}
     | (?<=[?&]key=) [^&\s"'<>\\]+
@@ -32,8 +35,11 @@ SHAPES = re.compile(
 
 
 def secrets_of(environ: Mapping[str, str]) -> frozenset[str]:
-    """Values of the variables that hold keys, judged by name, and passwords inside addresses."""
-    named = (value.strip() for name, value in environ.items() if KEY_NAME.search(name))
+    """Values of the variables that hold keys, judged by name, and passwords inside addresses.
+
+    Of a JSON object those of its fields whose names are a key's, and of a text of several lines each.
+    """
+    named = (part for name, value in environ.items() if KEY_NAME.search(name) for part in _parts_of(value))
     in_urls = (match.group(1) for value in environ.values() for match in PASSWORD_IN_URL.finditer(value))
     return frozenset(value for value in (*named, *in_urls) if len(value) >= SECRET_CHARACTERS_MIN)
 
@@ -47,15 +53,31 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     return SHAPES.sub(MARKER, known.sub(MARKER, text) if known else text)
 
 
-def redact_within(value: Any, secrets: frozenset[str]) -> Any:
-    """A value of JSON with every text in it redacted, names of fields among them."""
+def redact_within(value: Any, secrets: frozenset[str], depth: int = DEPTH_MAX) -> Any:
+    """A value of JSON with every text in it redacted, names of fields among them, down to a stated depth."""
     if isinstance(value, str):
         return redact(value, secrets)
+    if isinstance(value, Mapping | list | tuple) and depth == 0:
+        return NESTED_TOO_DEEPLY
     if isinstance(value, Mapping):
-        return {redact(str(name), secrets): redact_within(inner, secrets) for name, inner in value.items()}
+        return {redact(str(name), secrets): redact_within(inner, secrets, depth - 1) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [redact_within(inner, secrets) for inner in value]
+        return [redact_within(inner, secrets, depth - 1) for inner in value]
     return value
+
+
+def _parts_of(value: str) -> Iterator[str]:
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if isinstance(found, dict):
+        for name, inner in found.items():
+            if isinstance(inner, str) and KEY_NAME.search(name):
+                yield from _parts_of(inner)
+    else:
+        yield value.strip()
+        yield from (line.strip() for line in value.strip().splitlines())
 
 
 @lru_cache(maxsize=16)

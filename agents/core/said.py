@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from agents.core.calls import ErrorClass, Usage
+from agents.core.calls import UNSENT, ErrorClass, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +12,7 @@ class Said:
     """What a model answered. `usage` is None when the provider reported none or one that cannot be true.
 
     `parameters` are those the request really carried; `text` is verbatim but for keys, and may be empty.
+    `finish_reason` is the provider's own word, empty without one; `status` is that of HTTP.
     """
 
     text: str
@@ -21,10 +22,14 @@ class Said:
     usage_raw: dict[str, Any]
     provider_request_id: str
     parameters: dict[str, Any] = field(default_factory=dict)
+    status: int | None = None
 
 
 class CallFailed(Exception):
-    """A call gave no answer. Nothing a provider or a library wrote is in it."""
+    """A call gave no answer. Of what a provider or a library wrote only its report of `usage` is in it.
+
+    `was_sent` is false only when it is certain that nothing left this process; `detail` is in our own words.
+    """
 
     def __init__(
         self,
@@ -32,12 +37,21 @@ class CallFailed(Exception):
         status: int | None = None,
         retry_after_s: float | None = None,
         provider_request_id: str = "",
+        *,
+        was_sent: bool = True,
+        detail: str = "",
+        usage: Usage | None = None,
+        usage_raw: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(error_class.value)
         self.error_class = error_class
         self.status = status
         self.retry_after_s = retry_after_s
         self.provider_request_id = provider_request_id
+        self.was_sent = was_sent and error_class not in UNSENT
+        self.detail = detail
+        self.usage = usage
+        self.usage_raw = usage_raw or {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ The behaviour is chosen by the model's name: a call to `openai/rate_limited` at 
 """
 
 import json
+import re
 import socket
 import struct
 import threading
@@ -85,8 +86,9 @@ class Line(BaseHTTPRequestHandler):
         body = json.loads(data or b"{}")
         received = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         self.provider.requests.append(received)
+        model = body.get("model") or re.sub(r".*/models/|:\w+$", "", self.path)  # Gemini's stands in the path
         try:
-            self.provider.behaviour_for(str(body.get("model", "")))(self, received)
+            self.provider.behaviour_for(str(model))(self, received)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True  # the caller hung up, as it may
 
@@ -129,22 +131,46 @@ def completion(text: str | None, finish: str = "stop", **more: Any) -> dict[str,
     }
 
 
-def in_dialect(received: Received, text: str) -> dict[str, Any]:
-    """A good answer for whoever the caller takes this provider to be."""
+def in_dialect(received: Received, text: str, finish: str | None = None) -> dict[str, Any]:
+    """An answer for whoever the caller takes this provider to be: a good one, or one that ended as `finish` says."""
     if received.path.endswith("/messages"):
         usage = {"input_tokens": 10, "output_tokens": 8, "cache_read_input_tokens": 4}
         content = [{"type": "text", "text": text}]
         head = {"id": "msg_1", "type": "message", "role": "assistant", "model": RETURNED_MODEL}
-        return {**head, "content": content, "stop_reason": "end_turn", "usage": usage}
+        return {**head, "content": content, "stop_reason": finish or "end_turn", "usage": usage}
     if ":generateContent" in received.path:
         counts = {"promptTokenCount": 10, "candidatesTokenCount": 5, "thoughtsTokenCount": 3, "totalTokenCount": 18}
-        candidate = {"content": {"role": "model", "parts": [{"text": text}]}, "finishReason": "STOP", "index": 0}
+        parts = {"role": "model", "parts": [{"text": text}]}
+        candidate = {"content": parts, "finishReason": finish or "STOP", "index": 0}
         return {"candidates": [candidate], "usageMetadata": counts, "modelVersion": RETURNED_MODEL, "responseId": "g1"}
     if "/api/" in received.path:
-        counts = {"prompt_eval_count": 10, "eval_count": 8, "done": True, "done_reason": "stop"}
+        counts = {"prompt_eval_count": 10, "eval_count": 8, "done": True, "done_reason": finish or "stop"}
         said = {"message": {"role": "assistant", "content": text}} if received.path.endswith("chat") else {}
         return {"model": RETURNED_MODEL, "created_at": "2026-01-31T00:00:00Z", "response": text, **said, **counts}
-    return completion(text)
+    return completion(text, finish or "stop")
+
+
+def ending(finish: str) -> Behaviour:
+    """A valid text under an ending of its own, in the caller's dialect."""
+    return lambda line, received: line.answer(in_dialect(received, VALID_TEXT, finish))
+
+
+def without_ending(line: Line, received: Received) -> None:
+    """A valid text that does not say how it ended, in the caller's dialect."""
+    body = in_dialect(received, VALID_TEXT)
+    for place, name in ((body, "stop_reason"), (body, "done_reason"), (body, "done")):
+        place.pop(name, None)
+    for alternative in (*body.get("choices", ()), *body.get("candidates", ())):
+        for name in ("finish_reason", "finishReason"):
+            alternative.pop(name, None)
+    line.answer(body)
+
+
+def broken_off(line: Line, received: Received) -> None:
+    """A valid text with an error beside it, as a gateway gives whose provider died on the way."""
+    body = completion(VALID_TEXT)
+    body["choices"][0]["error"] = {"code": 502, "message": f"gone (key {received.key})"}
+    line.answer(body)
 
 
 def valid(line: Line, received: Received) -> None:
@@ -239,6 +265,12 @@ def counting(**usage: Any) -> Behaviour:
     return saying(VALID_TEXT, usage={**USAGE, **usage})
 
 
+# By words of several providers for an answer that is not whole, and one that nobody has heard of.
+ENDINGS = (
+    *("length", "max_tokens", "MAX_TOKENS", "model_length", "content_filter", "SAFETY", "refusal", "pause_turn"),
+    *("error", "network_error", "MALFORMED_RESPONSE", "insufficient_system_resource", "tool_calls", "tool_use", "sigh"),
+)
+
 BEHAVIOURS: dict[str, Behaviour] = {
     "valid": valid,
     "fenced": saying(f"Here it is:\n```json\n{VALID_TEXT}\n```"),
@@ -247,6 +279,10 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "filtered": saying("", "content_filter"),
     "empty": saying(""),
     "no_choices": saying(None, choices=[]),
+    **{f"ends_{finish}": ending(finish) for finish in ENDINGS},
+    "ends_not": without_ending,
+    "broken_off": broken_off,
+    "broken_off_429": lambda line, received: line.answer({**completion(VALID_TEXT), "error": {"code": 429}}),
     "truncated": saying(VALID_TEXT[:20], "length"),
     "nan": saying('{"action": "rebalance", "allocations": {"BTCUSDT": NaN}}'),
     "other_model": saying(VALID_TEXT, model="somebody-else"),
@@ -270,6 +306,8 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "rate_limited_until": failing(429, "Slow down", retry_after="Wed, 01 Jan 2200 00:00:00 GMT"),
     "server_error": failing(500, "Oh no"),
     "overloaded": failing(529, "Overloaded"),
+    "error_in_words": lambda line, received: line.answer({"error": f"something is wrong with {received.key}"}),
+    "error_502_under_200": lambda line, received: line.answer({"error": {"code": "502"}, "usage": USAGE}),
     "error_under_200": lambda line, received: line.answer({"error": {"code": 429, "message": received.key}}),
     "redirect": redirect,
     "hang": hang,

@@ -285,6 +285,45 @@ def test_a_reply_that_was_cut_off_is_truncated() -> None:
     assert Stage([said(finish="length")]).ask() == Outcome(HOLD, truncated=True)
 
 
+@pytest.mark.parametrize(
+    "finish", ["", "error", "model_length", "network_error", "MAX_TOKENS", "content_filter", "sigh"]
+)
+def test_only_an_ending_that_is_known_to_be_good_makes_a_reply_whole(finish: str) -> None:
+    stage = Stage([said(finish=finish)])
+    assert stage.ask() == Outcome(HOLD, truncated=True)
+    assert stage.told[-1].finish_reason == finish
+
+
+@pytest.mark.parametrize("finish", ["stop", "STOP", "end_turn", "stop_sequence", "eos", "eos_token", "COMPLETE"])
+def test_every_provider_has_its_own_word_for_a_good_ending(finish: str) -> None:
+    assert Stage([said(finish=finish)]).ask() == Outcome(HOLD)
+
+
+@pytest.mark.parametrize("finish", ["tool_calls", "tool_use"])
+def test_a_call_of_a_tool_is_whole_only_where_the_form_was_given_as_a_tool(finish: str) -> None:
+    assert Stage([said(finish=finish, parameters={"strategy": "tool"})]).ask() == Outcome(HOLD)
+    assert Stage([said(finish=finish, parameters={"strategy": "text"})]).ask().truncated
+
+
+def test_what_was_not_sent_costs_nothing_and_is_told_not_to_have_been() -> None:
+    purse, unsent = Purse(WORST), CallFailed(ErrorClass.KEY_REFUSED, was_sent=False, detail="X_KEY is not set")
+    stage = Stage([unsent])
+    assert stage.ask(purse=purse) == Outcome(None, "openai/x: key_refused: X_KEY is not set")
+    assert purse.left == WORST
+    assert [(record.was_sent, record.error_detail) for record in stage.told] == [
+        (True, stage.told[0].error_detail),
+        (False, "X_KEY is not set"),
+    ]
+
+
+def test_a_try_that_failed_costs_what_its_provider_says_that_it_used() -> None:
+    purse, usage = Purse(WORST), Usage(prompt=20, completion=0)
+    stage = Stage([CallFailed(ErrorClass.MALFORMED, 200, usage=usage, usage_raw={"prompt_tokens": 20})])
+    stage.ask(tries_max=1, purse=purse)
+    assert purse.left.tokens == WORST.tokens - 20
+    assert (stage.told[-1].usage, stage.told[-1].usage_raw) == (usage, {"prompt_tokens": 20})
+
+
 def test_a_reply_larger_than_any_may_be_is_a_failure_with_its_beginning_kept() -> None:
     stage = Stage([said("é" * REPLY_BYTES_MAX)])
     outcome = stage.ask()

@@ -15,10 +15,11 @@ from agents.core.offline import offline_answer
 from agents.core.prompts import single_messages
 from agents.core.provider_json import USAGE_RAW_BYTES_MAX
 from agents.core.said import CallFailed, Said
+from agents.core.wire_answer import is_whole
 from agents.llm import PRICE_MAP_VERSION, complete, facts_of
 from agents.llm_environment import prepare
 from agents.llm_errors import retry_after_s
-from tests.agents.provider import REQUEST_ID, RETURNED_MODEL, USAGE, VALID_TEXT, Provider, running_provider
+from tests.agents.provider import ENDINGS, REQUEST_ID, RETURNED_MODEL, USAGE, VALID_TEXT, Provider, running_provider
 from tests.notation import content
 
 # litellm's own, when it first meets a provider; the process that makes calls ignores it, pytest would make it an error.
@@ -41,7 +42,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture(autouse=True)
 def keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI", "ANTHROPIC", "GEMINI", "OPENROUTER"):
+    for name in ("OPENAI", "ANTHROPIC", "GEMINI", "OPENROUTER", "DEEPSEEK", "MISTRAL", "GROQ"):
         monkeypatch.setenv(f"{name}_API_KEY", "planted-key-of-no-known-shape")
 
 
@@ -70,7 +71,7 @@ def failure(provider: Provider, model: str, **more: Any) -> CallFailed:
 
 
 def test_a_model_says_something_and_how_much_it_used(provider: Provider) -> None:
-    expected = Said(VALID_TEXT, RETURNED_MODEL, "stop", COUNTED, USAGE, REQUEST_ID)
+    expected = Said(VALID_TEXT, RETURNED_MODEL, "stop", COUNTED, USAGE, REQUEST_ID, status=200)
     assert replace(asked(provider, "openai/valid"), parameters={}) == expected
 
 
@@ -91,6 +92,62 @@ def test_what_was_said_is_given_back_verbatim_whatever_it_is(
 ) -> None:
     said = asked(provider, f"openai/{model}")
     assert (said.text, said.finish_reason, said.usage) == (text, finish_reason, COUNTED)
+
+
+def test_a_provider_that_refuses_because_there_is_no_key_lets_the_variable_be_named(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MISTRAL_API_KEY")  # litellm asks Mistral all the same
+    failed = failure(provider, "mistral/key_refused")
+    assert (failed.error_class, failed.was_sent, failed.status) == (ErrorClass.KEY_REFUSED, True, 401)
+    assert failed.detail == "MISTRAL_API_KEY is not set where the runner runs"
+
+
+DIALECTS = [
+    *((provider, "/v1", "stop") for provider in ("openai", "openrouter", "deepseek", "mistral", "groq", "hosted_vllm")),
+    ("anthropic", "", "end_turn"),
+    ("gemini", "/v1", "STOP"),
+    ("ollama", "", "stop"),
+    ("ollama_chat", "", "stop"),
+]
+
+
+@pytest.mark.parametrize(("dialect", "base", "good"), DIALECTS)
+def test_how_an_answer_ended_is_told_in_the_providers_own_word(
+    provider: Provider, dialect: str, base: str, good: str
+) -> None:
+    told = [
+        asked(provider, f"{dialect}/ends_{finish}", api_base=provider.url + base).finish_reason for finish in ENDINGS
+    ]
+    assert told == list(ENDINGS)
+    assert not any(is_whole(word, "text") for word in told)
+    whole = asked(provider, f"{dialect}/valid", api_base=provider.url + base)
+    assert (whole.text, whole.finish_reason, whole.status) == (VALID_TEXT, good, 200)
+    assert is_whole(whole.finish_reason, "text")
+
+
+@pytest.mark.parametrize(("dialect", "base", "good"), DIALECTS)
+def test_an_answer_that_does_not_say_how_it_ended_is_not_a_whole_one(
+    provider: Provider, dialect: str, base: str, good: str
+) -> None:
+    try:
+        said = asked(provider, f"{dialect}/ends_not", api_base=provider.url + base)
+    except CallFailed as failed:  # litellm reads no answer of Anthropic's without its ending
+        assert (dialect, failed.error_class) == ("anthropic", ErrorClass.MALFORMED)  # noqa: PT017
+    else:
+        assert (said.text, said.finish_reason, is_whole("", "text")) == (VALID_TEXT, "", False)
+
+
+def test_a_whole_answer_that_the_library_cannot_read_is_read_as_it_came(provider: Provider) -> None:
+    # litellm looks for a service tier in every answer of Groq's.
+    said = asked(provider, "groq/valid")
+    assert (said.text, said.usage, said.returned_model) == (VALID_TEXT, COUNTED, RETURNED_MODEL)
+
+
+def test_an_answer_that_nobody_can_read_tells_at_least_what_it_used(provider: Provider) -> None:
+    failed = failure(provider, "openai/no_choices")
+    assert (failed.error_class, failed.usage, failed.usage_raw) == (ErrorClass.MALFORMED, COUNTED, USAGE)
+    assert failure(provider, "openai/server_error").usage is None
 
 
 def test_the_model_that_answered_is_told_even_if_another_was_asked(provider: Provider) -> None:
@@ -133,7 +190,11 @@ def test_a_report_of_usage_without_end_is_not_kept(provider: Provider) -> None:
         ("rate_limited", ErrorClass.RATE_LIMITED, 429),
         ("server_error", ErrorClass.SERVER_ERROR, 500),
         ("overloaded", ErrorClass.SERVER_ERROR, 529),
-        ("error_under_200", ErrorClass.RATE_LIMITED, 200),
+        ("error_under_200", ErrorClass.RATE_LIMITED, 429),
+        ("error_502_under_200", ErrorClass.SERVER_ERROR, 502),
+        ("error_in_words", ErrorClass.MALFORMED, 200),
+        ("broken_off", ErrorClass.SERVER_ERROR, 200),
+        ("broken_off_429", ErrorClass.RATE_LIMITED, 200),
         ("redirect", ErrorClass.BAD_REQUEST, 307),
         ("reset", ErrorClass.CONNECTION, 200),
         ("ten_mb", ErrorClass.TOO_LARGE, 200),
@@ -166,7 +227,34 @@ def test_a_provider_without_end_is_left_when_the_time_is_up(provider: Provider, 
 def test_nobody_there_is_a_connection_failure() -> None:
     with running_provider() as gone:
         pass
-    assert failure(gone, "openai/valid").error_class == ErrorClass.CONNECTION
+    failed = failure(gone, "openai/valid")
+    assert (failed.error_class, failed.was_sent) == (ErrorClass.CONNECTION, False)
+
+
+def test_a_name_that_cannot_be_looked_up_is_a_connection_failure_with_nothing_sent() -> None:
+    host = "x" * 64  # longer than a name may be, so that the lookup fails without asking anybody
+    base = f"http://{host}:9/v1"
+    addresses = AllowedAddresses.of([base], [host])
+    with pytest.raises(CallFailed) as caught:
+        asyncio.run(complete(call_of("openai/valid", base), timeout_s=20, supports_schema=False, addresses=addresses))
+    assert (caught.value.error_class, caught.value.was_sent) == (ErrorClass.CONNECTION, False)
+
+
+@pytest.mark.parametrize("model", ["hang", "drip", "reset", "server_error", "rate_limited", "no_http", "key_refused"])
+def test_what_reached_a_provider_was_sent_whatever_became_of_it(provider: Provider, model: str) -> None:
+    assert failure(provider, f"openai/{model}", timeout_s=1).was_sent
+
+
+@pytest.mark.parametrize("name", ["OPENAI", "ANTHROPIC"])
+def test_without_its_key_a_provider_is_not_asked_and_the_variable_is_named(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(f"{name}_API_KEY")
+    before = len(provider.requests)
+    failed = failure(provider, f"{name.lower()}/valid")
+    assert (failed.error_class, failed.was_sent, failed.status) == (ErrorClass.KEY_REFUSED, False, None)
+    assert failed.detail == f"{name}_API_KEY is not set where the runner runs"
+    assert len(provider.requests) == before
 
 
 @pytest.mark.parametrize("model", ["anthropic/reset", "openrouter/reset", "ollama/reset"])
@@ -305,8 +393,9 @@ def test_the_environment_is_cleared_of_addresses_and_of_talk_before_litellm_read
 
 
 @pytest.mark.parametrize("model", ["nobody/knows", "offline/nobody"])
-def test_a_model_of_no_known_provider_is_unknown(provider: Provider, model: str) -> None:
-    assert failure(provider, model).error_class == ErrorClass.MODEL_UNKNOWN
+def test_a_model_of_no_known_provider_is_unknown_and_nothing_is_sent(provider: Provider, model: str) -> None:
+    failed = failure(provider, model)
+    assert (failed.error_class, failed.was_sent) == (ErrorClass.MODEL_UNKNOWN, False)
 
 
 def test_facts_come_from_the_local_list_alone(monkeypatch: pytest.MonkeyPatch) -> None:

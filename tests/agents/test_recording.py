@@ -65,6 +65,34 @@ def test_a_failed_try_is_charged_too_and_an_unsent_one_is_not() -> None:
     assert [found.amount for found in charged(failed, killed, unsent)] == [BOUND, BOUND, NOTHING]
 
 
+@pytest.mark.parametrize("error_class", [ErrorClass.KEY_REFUSED, ErrorClass.MODEL_UNKNOWN, ErrorClass.CONNECTION])
+def test_what_never_left_the_runner_costs_nothing(error_class: ErrorClass) -> None:
+    (found,) = charged(a_record(prompt=None, reply="", error_class=error_class, was_sent=False))
+    assert (found.by, found.amount) == (ChargedBy.NOTHING, NOTHING)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        {"reply": "Something"},
+        {"usage": Usage(prompt=1_000, completion=500)},
+        {"usage_raw": {"prompt_tokens": 1}},
+        {"status": 500},
+        {"error_class": None},
+    ],
+)
+def test_a_call_that_shows_signs_of_a_model_is_charged_whatever_is_said_of_sending_it(sign: dict[str, Any]) -> None:
+    silent = {"prompt": None, "reply": "", "error_class": ErrorClass.CONNECTION, "was_sent": False}
+    (found,) = charged(a_record(**{**silent, **sign}))
+    assert found.amount == BOUND
+
+
+def test_a_rate_limit_is_free_unless_something_was_said_after_all() -> None:
+    limited = {"prompt": None, "reply": "", "error_class": ErrorClass.RATE_LIMITED, "status": 429}
+    free, used = charged(a_record(**limited), a_record(**{**limited, "usage_raw": {"total_tokens": 9}}, number=2))
+    assert (free.amount, used.amount) == (NOTHING, BOUND)
+
+
 def test_who_asks_what_nobody_planned_is_charged_all_that_is_left() -> None:
     usual, other_model, other_role = a_record(), a_record(requested_model="openai/dearer"), a_record(role="poet")
     first, second, third = charged(usual, other_model, other_role)

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.core.calls import CallRecord, Message, Usage
-from agents.core.records import DEPTH_MAX, NESTED_TOO_DEEPLY, clean, fit
+from agents.core.records import DEPTH_MAX, clean, fit
+from agents.core.redaction import NESTED_TOO_DEEPLY
 from tests.notation import some
 
 

@@ -3,13 +3,14 @@
 import base64
 import json
 import re
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.core.redaction import MARKER, redact, redact_within, secrets_of
+from agents.core.redaction import MARKER, NESTED_TOO_DEEPLY, redact, redact_within, secrets_of
 
 KEY = 'pa55/word+with"odd\\signs=ünd more'
 SECRETS = frozenset({KEY})
@@ -60,6 +61,12 @@ def test_no_key_survives_between_any_texts(key: str, before: str, behind: str) -
         "sk-or-v1-0123456789abcdef01234567",
         "AIzaSyA0123456789abcdefghijklmnopqrs",
         "gsk_0123456789abcdefghij",
+        "gho_0123456789abcdefghij0123456789ABCDEF",
+        "ghp_0123456789abcdefghij0123456789ABCDEF",
+        "github_pat_0123456789abcdefghij_0123456789",
+        "sk_live_0123456789abcdefghij",
+        "rk_live_0123456789abcdefghij",
+        "token=ya29.a0123456789abcdef-ghij_klmn",
         "xai-0123456789abcdefghij",
         "Incorrect API key provided: sk-abcd1****************wxyz.",
         "Authorization: Bearer eyJhbGciOi.J9.abc123def456",
@@ -103,6 +110,24 @@ def test_secrets_are_found_by_the_names_of_their_variables_and_in_addresses() ->
     )
     numbers = ("first-key-1", "second-key-2", "third-key-3", "fourth-key-4", "fifth-key-5", "sixth-key-6")
     assert found == {*numbers, "seventh-key-7"}
+
+
+def test_credentials_of_several_lines_or_fields_are_secrets_each_by_itself() -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----\n"
+    account = json.dumps({"type": "service_account", "project_id": "open-outcry-1", "private_key": key})
+    found = secrets_of({"VERTEX_CREDENTIALS_JSON": account, "CLOUD_CREDENTIALS": "cloudy-key-1"})
+    assert {"MIIEvQIBADANBgkq", "hkiG9w0BAQEFAASC", "cloudy-key-1"} <= found
+    assert found.isdisjoint({"service_account", "open-outcry-1", account})
+
+
+def test_a_deliberation_without_end_is_redacted_down_to_a_stated_depth() -> None:
+    deep: Any = f"x {KEY}"
+    for _ in range(5_000):
+        deep = {"a": [deep]}
+    shown = redact_within({"minutes": deep, "reports": [{"text": KEY}]}, SECRETS)
+    assert shown["reports"] == [{"text": MARKER}]
+    assert NESTED_TOO_DEEPLY in json.dumps(shown)
+    assert KEY not in json.dumps(shown, ensure_ascii=False)
 
 
 def test_a_value_of_json_is_redacted_in_its_depth_and_stays_json() -> None:

@@ -21,8 +21,10 @@ from agents.core.brief import Brief
 from agents.core.calls import ErrorClass
 from agents.core.pricing import Worst
 from agents.runner_client import preflight, runners_at
+from competition.core.engine import judge
 from config.processes import site
-from portfolio.core.decisions import Violation
+from portfolio.core.decisions import Bounds, VerdictKind, Violation
+from portfolio.core.decisions import Limits as RuleLimits
 from tests.agents.provider import VALID_TEXT, Provider, running_provider
 from tests.live.runners import PLENTY, ROOT, Runner, all_asked, asked, hanging, priced, question, running
 from tests.live.stage import Stage, weekly_rules
@@ -114,6 +116,34 @@ def test_a_model_that_was_cut_off_is_said_to_have_been(runner: Runner, provider:
     answer = asked(runner.url, through(provider, "truncated"))
     assert isinstance(answer, Answer)
     assert answer.truncated
+
+
+@pytest.mark.parametrize("behaviour", ["ends_error", "ends_model_length", "ends_content_filter", "ends_not"])
+def test_a_valid_reply_whose_ending_is_not_known_to_be_good_never_counts(
+    runner: Runner, provider: Provider, behaviour: str
+) -> None:
+    answer = asked(runner.url, through(provider, behaviour))
+    assert isinstance(answer, Answer)
+    assert (answer.text, answer.truncated) == (VALID_TEXT, True)
+    assert judge(answer, Bounds(RuleLimits(), frozenset({"BTCUSDT"}), "USDT", {})).kind == VerdictKind.REJECTED
+    assert answer.calls[0].status == 200
+
+
+def test_a_valid_reply_with_an_error_beside_it_is_no_answer(runner: Runner, provider: Provider) -> None:
+    silent = asked(runner.url, through(provider, "broken_off"))
+    assert isinstance(silent, NoAnswer)
+    assert [call.error_class for call in silent.calls] == [ErrorClass.SERVER_ERROR]
+
+
+@pytest.mark.parametrize(
+    ("model", "error_class"), [("anthropic/x", ErrorClass.KEY_REFUSED), ("opnai/x", ErrorClass.MODEL_UNKNOWN)]
+)
+def test_a_call_without_a_key_or_a_provider_is_told_not_to_have_been_sent(
+    runner: Runner, model: str, error_class: ErrorClass
+) -> None:
+    silent = asked(runner.url, priced(model, parameters={"tries_max": 1}))
+    assert isinstance(silent, NoAnswer)
+    assert [(call.error_class, call.was_sent) for call in silent.calls] == [(error_class, False)]
 
 
 def test_every_try_of_a_call_is_on_record(runner: Runner, provider: Provider) -> None:
