@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parent.parent
 SAID_BYTES_MAX = 16 * 1_048_576
 OBEY_WITHIN_S = 5.0
+AGAIN_AFTER_S = 0.1
+REAP_EVERY_S = 0.01
 PAUSE_MIN_S, PAUSE_MAX_S = 0.5, 30.0
 
 
@@ -34,19 +36,26 @@ class Ending(Enum):
 
 
 class Zygote:
-    """One zygote process and the line to it."""
+    """One zygote process and the line to it. Making one raises `OSError` when there can be none now."""
 
     def __init__(self, module: str) -> None:
         self.line, theirs = socket.socketpair()
         self.line.setblocking(False)
         with theirs:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "agents.zygote", module], stdin=theirs.fileno(), cwd=ROOT
-            )
+            try:
+                self.process = subprocess.Popen(
+                    [sys.executable, "-m", "agents.zygote", module], stdin=theirs.fileno(), cwd=ROOT
+                )
+            except OSError:
+                self.line.close()
+                raise
         self.is_alive = True
 
     def start(self, number: int) -> socket.socket:
-        """Order a child for a job; the parent's end of its line. Raises `OSError` when the zygote is gone."""
+        """Order a child for a job; the parent's end of its line.
+
+        Raises `OSError` when that is not possible now: the zygote is gone, or there are too many descriptors open.
+        """
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         with theirs:
@@ -67,7 +76,8 @@ class Zygote:
         self.is_alive = False
         self.line.close()
         self.process.kill()
-        await asyncio.to_thread(self.process.wait)
+        while self.process.poll() is None:  # without a thread, for which there might be no room
+            await asyncio.sleep(REAP_EVERY_S)
 
 
 class Children:
@@ -132,29 +142,43 @@ class Children:
             await asyncio.shield(_end(zygote, number, ear))
 
     async def _start(self) -> tuple[Zygote, int, socket.socket]:
+        """A child that was ordered. What stands in the way may pass, so it is tried for as long as the caller waits."""
+        told = False
         while True:
             await self._ready.wait()
             zygote, number = self._zygote, next(self._numbers)
             if zygote is not None:
                 try:
                     return zygote, number, zygote.start(number)
-                except OSError:  # it has just died; the keeper will notice
-                    self._ready.clear()
+                except OSError as error:  # if the zygote has died, the keeper will notice: only it says who is ready
+                    if not told:
+                        logger.warning("no child could be ordered yet: %s", error.strerror)
+                    told = True
+            await asyncio.sleep(AGAIN_AFTER_S)
 
     async def _keep(self) -> None:
         """Have a zygote, and another when it dies; one that dies before it was ready is not replaced at once."""
         pause_s = PAUSE_MIN_S
         while True:
-            zygote = self._zygote = Zygote(self._module)
-            try:
-                was_ready = await self._watch(zygote)
-            finally:
-                self._ready.clear()
-                self._zygote = None
-                await zygote.end()
-            logger.error("the zygote ended with code %s; starting another", zygote.process.returncode)
+            was_ready = await self._keep_one()
             pause_s = PAUSE_MIN_S if was_ready else min(pause_s * 2, PAUSE_MAX_S)
             await asyncio.sleep(0 if was_ready else pause_s)
+
+    async def _keep_one(self) -> bool:
+        """Have a zygote for as long as it lives; whether it was ever ready."""
+        try:
+            zygote = self._zygote = Zygote(self._module)
+        except OSError as error:
+            logger.error("no zygote could be started: %s", error.strerror)
+            return False
+        try:
+            was_ready = await self._watch(zygote)
+        finally:
+            self._ready.clear()
+            self._zygote = None
+            await zygote.end()
+        logger.error("the zygote ended with code %s; starting another", zygote.process.returncode)
+        return was_ready
 
     async def _watch(self, zygote: Zygote) -> bool:
         """Wait for a zygote's end; whether it was ever ready."""

@@ -4,6 +4,7 @@
     POST /v1/preflight   PreflightRequest -> PreflightResponse
     GET  /livez          200 ok
 
+A 4xx says that no model was asked, and so does a 503 whose body is `{"error": sentence}`: too many questions are open.
 Only `run_token` and `reply` of a response are required, so an agent in any language can take part with a few lines.
 """
 

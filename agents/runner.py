@@ -6,7 +6,8 @@ GET  /livez          200 as soon as the service answers
 GET  /readyz         200 when questions would be answered at once, else 503
 
 Every question is answered by a process of its own, forked from the zygote, which has litellm; this one never imports
-it. An error is JSON with a sentence that says what to change; a 4xx means that no model was asked.
+it. An error is JSON with a sentence that says what to change. A 4xx means that no model was asked, and so does a 503 with
+such a sentence, which a question gets at once when too many are open already.
 """
 
 import json
@@ -26,6 +27,7 @@ from agents.asgi import door
 from agents.children import Children
 from agents.contract import REQUEST_BYTES_MAX, DecideRequest, PreflightRequest
 from agents.core.parameters import AgentParameters
+from agents.descriptors import Room, free_descriptors, room_in
 from agents.transcript import Transcript
 
 CHILD = "agents.runner_child"
@@ -75,7 +77,13 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 @cache
 def children() -> Children:
     """The processes that answer, of the one event loop of this service; the first call begins to prepare them."""
-    return Children(CHILD, OURS.RUNNER_CHILDREN_MAX)
+    return Children(CHILD, room().children)
+
+
+@cache
+def room() -> Room:
+    """What this process can have open, once its limit is raised as far as it goes."""
+    return room_in(free_descriptors(), OURS.RUNNER_CHILDREN_MAX)
 
 
 def _read[R: (DecideRequest, PreflightRequest)](body: bytes, of: type[R]) -> R:
@@ -114,4 +122,10 @@ urlpatterns = [
 ]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings_runner")
-application = door(get_asgi_application(), bytes_max=REQUEST_BYTES_MAX, start=children, stop=lambda: children().close())
+application = door(
+    get_asgi_application(),
+    bytes_max=REQUEST_BYTES_MAX,
+    open_max=lambda: room().questions,
+    start=children,
+    stop=lambda: children().close(),
+)

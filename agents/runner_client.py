@@ -40,6 +40,7 @@ READ_BUFFER_BYTES = 16_384
 # What a runner keeps of a question's time to say what was called, when a model does not answer within it.
 RETURN_SHARE, RETURN_MAX_S = 0.1, 2.0
 REASON_CHARACTERS = 300
+REFUSAL_BYTES_MAX = 4_096
 
 # Waits until there is room for one more answer
 Admit = Callable[[], Awaitable[None]]
@@ -176,7 +177,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     """The body of a good response, read no further than it may go. Raises `Unheard`."""
     if response.status != 200:
         # By the contract a 4xx refuses a question before any model is asked.
-        is_refusal = 400 <= response.status < 500
+        is_refusal = 400 <= response.status < 500 or (response.status == 503 and await _is_full(response))
         raise Unheard(
             f"the runner answered with status {response.status}", calls_known=is_refusal, status=response.status
         )
@@ -191,6 +192,20 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
             response.close()  # hangs up: what is still coming is not wanted
             raise Unheard(f"the runner sent more than {RESPONSE_BYTES_MAX} bytes")
     return bytes(body)
+
+
+async def _is_full(response: aiohttp.ClientResponse) -> bool:
+    """Whether a 503 is by the contract: `{"error": sentence}`. Another may come from anywhere between here and there."""
+    said = bytearray()
+    async for chunk in response.content.iter_any():
+        said += chunk
+        if len(said) > REFUSAL_BYTES_MAX:
+            response.close()
+            return False
+    try:
+        return isinstance(strict_object(bytes(said)).get("error"), str)
+    except NotStrictJson:
+        return False
 
 
 def _first_fault(error: NotStrictJson | ValidationError) -> str:

@@ -64,8 +64,10 @@ def serve(control: socket.socket, run: Run) -> None:
             if len(order) < ORDER.size:
                 break
             what, number = ORDER.unpack(order)
-            if what == START:
+            if what == START and descriptors:
                 _start(pids, number, socket.socket(fileno=descriptors[0]), run)
+            elif what == START:  # too many are open here to take its line: closed, it says that nothing was done
+                logger.error("a child's line could not be taken")
             elif number in pids:
                 os.kill(pids[number], signal.SIGKILL)
     for pid in pids.values():

@@ -64,12 +64,22 @@ class Runner:
 
 
 @contextmanager
-def running(**environ: str) -> Iterator[Runner]:
-    """A runner with nothing in its environment but what it needs, ready to answer."""
+def running(descriptors: int = 0, soft_descriptors: int = 0, **environ: str) -> Iterator[Runner]:
+    """A runner with nothing in its environment but what it needs, ready to answer.
+
+    `descriptors` is how many it may have open at most, `soft_descriptors` how many before it asks for more; 0: as here.
+    """
     port = free_port()
     needed = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ["PYTHONPATH"]}
     process = subprocess.Popen(
-        [*GRANIAN, "--respawn-failed-workers", "--port", str(port), "agents.runner:application"],
+        [
+            *_limited(descriptors, soft_descriptors),
+            *GRANIAN,
+            "--respawn-failed-workers",
+            "--port",
+            str(port),
+            "agents.runner:application",
+        ],
         cwd=ROOT,
         env={**needed, "DJANGO_SETTINGS_MODULE": "config.settings_runner", **environ},
         stdout=subprocess.DEVNULL,
@@ -83,6 +93,13 @@ def running(**environ: str) -> Iterator[Runner]:
         process.terminate()
         process.wait(timeout=20)
         until(lambda: not any(one.is_running() for one in family), "everything of the runner to be gone")
+
+
+def _limited(descriptors: int, soft_descriptors: int) -> tuple[str, ...]:
+    """What a command begins with so that it has these limits."""
+    hard = f"ulimit -n {descriptors}; " if descriptors else ""
+    soft = f"ulimit -S -n {soft_descriptors}; " if soft_descriptors else ""
+    return ("/bin/sh", "-c", f'{hard}{soft}exec "$@"', "sh") if hard or soft else ()
 
 
 def question(model: str = "offline/steady", seconds: float = 20, seed: int = 1, **more: Any) -> Question:

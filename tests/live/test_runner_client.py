@@ -71,6 +71,10 @@ def unknown(reason: str) -> NoAnswer:
         (http(b"{}", headers=""), "the runner's answer is not called JSON"),
         (http(b"\x1f\x8b", headers=f"{JSON}Content-Encoding: gzip\r\n"), "the runner's answer is packed"),
         (http(b"oh", "500 Internal Server Error"), "the runner answered with status 500"),
+        (http(b"busy", "503 Service Unavailable"), "the runner answered with status 503"),
+        (http(b'{"error": 7}', "503 Service Unavailable"), "the runner answered with status 503"),
+        (http(b'{"error": "' + b"x" * 5_000 + b'"}', "503 Busy"), "the runner answered with status 503"),
+        (http(b'{"error": "oh"}', "500 Internal Server Error"), "the runner answered with status 500"),
         (http(b"", "204 No Content"), "the runner answered with status 204"),
         (http(b"", "307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/"), "the runner answered with status 307"),
         (http(b'{"run_token": "t"', length=100), "the runner could not be asked: ClientPayloadError"),
@@ -148,6 +152,8 @@ def test_what_no_database_can_keep_is_replaced_in_everything_that_was_said() -> 
 def test_a_refusal_by_the_contract_means_that_nothing_was_called() -> None:
     with one_answer_server(http(b"{}", "422 Unprocessable Content")) as url:
         assert asked(url, ours()) == NoAnswer("the runner answered with status 422")
+    with one_answer_server(http(b'{"error": "Too many questions are open."}', "503 Service Unavailable")) as url:
+        assert asked(url, ours()) == NoAnswer("the runner answered with status 503")
 
 
 def test_a_runner_that_is_not_there_was_not_asked() -> None:

@@ -12,7 +12,8 @@ from agents.contract import DecideRequest, DecideResponse, PreflightRequest, Pre
 
 DESCRIPTION = (
     "What an agent of any language has to take and give. POST /v1/decide takes a DecideRequest and gives a"
-    " DecideResponse, as application/json with status 200; a 4xx says that no model was asked. POST /v1/preflight"
+    " DecideResponse, as application/json with status 200; a 4xx says that no model was asked, and so does"
+    ' a 503 whose body is {"error": sentence}, for a runner that has too many questions open. POST /v1/preflight'
     " takes a PreflightRequest and gives a PreflightResponse; an agent of another house may leave it out. GET /livez"
     " gives 200. Of a response only run_token and reply are required."
 )
