@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from agents.core.calls import UNSENT, ErrorClass
+from agents.core.wire_answer import is_whole
 from agents.models import SIMULATED_PREFIXES, Call
 from competition.pages.figures import NOTHING
 from competition.pages.text import line
 from competition.pages.words import Mark
 
-CUT_OFF = "length"  # what providers call it when the reply reached the limit of its tokens
 # What a list of calls does not show, and what is long.
-LONG_FIELDS = ("messages", "reply", "parameters", "usage_raw")
+LONG_FIELDS = ("messages", "reply", "usage_raw")
 
 ROLE_TITLES = {
     "single": "single model",
@@ -87,9 +87,13 @@ def call_mark(call: Call) -> Mark:
     """Answered, cut off, or what went wrong."""
     if call.error_class:
         return Mark(error_words(call.error_class)[0], "cross", "failed")
-    return (
-        Mark("Cut off", "triangle", "failed") if call.finish_reason == CUT_OFF else Mark("Answered", "diamond", "acted")
-    )
+    return Mark("Cut off", "triangle", "failed") if is_cut(call) else Mark("Answered", "diamond", "acted")
+
+
+def is_cut(call: Call) -> bool:
+    """Whether an answer came that did not end as a whole one does; by the provider's own word."""
+    strategy = call.parameters.get("strategy") if isinstance(call.parameters, dict) else None
+    return not is_whole(call.finish_reason, str(strategy or ""))
 
 
 def error_words(error_class: str) -> tuple[str, str]:

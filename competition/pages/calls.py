@@ -11,12 +11,12 @@ from competition.models import Turn
 from competition.pages import text
 from competition.pages.call_cost import Cost, cost_of
 from competition.pages.called import (
-    CUT_OFF,
     LONG_FIELDS,
     CallLine,
     call_lines,
     call_mark,
     error_words,
+    is_cut,
     is_simulated,
     role_word,
     took,
@@ -175,8 +175,8 @@ def _sentence(call: Call) -> str:
     if call.error_class:
         meaning = error_words(call.error_class)[1]
         return f"{meaning} Nothing was sent." if call.error_class in UNSENT else meaning
-    if call.finish_reason == CUT_OFF:
-        return "The reply reached the limit of its tokens and was cut off, so it does not count."
+    if is_cut(call):
+        return "The reply did not come to its end (by the provider's own word), so it does not count."
     return "The model answered."
 
 

@@ -13,9 +13,9 @@ PAGES = {
     "e/swinger/": 10,
     "c/3/": 10,
     "rules/": 2,
-    "costs/": 6,
+    "costs/": 5,
 }
-ASKED = {"costs/": 6, "e/council/firm/1/": 6, "e/council/": 10, "c/1/": 10}
+ASKED = {"costs/": 5, "e/council/firm/1/": 6, "e/council/": 10, "c/1/": 10}
 CALL = 4
 SITE = {"/seasons/": 5, "/status/": 7, "/about/": 2, "/s/nope/": 2, "/livez": 0}
 
