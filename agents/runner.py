@@ -6,8 +6,8 @@ GET  /livez          200 as soon as the service answers
 GET  /readyz         200 when questions would be answered at once, else 503
 
 Every question is answered by a process of its own, forked from the zygote, which has litellm; this one never imports
-it. An error is JSON with a sentence that says what to change. A 4xx means that no model was asked, and so does a 503 with
-such a sentence, which a question gets at once when too many are open already.
+it. An error is JSON with a sentence that says what to change. A 4xx means that no model was asked, and so does a 503
+with such a sentence, which a question gets at once when too many are open already.
 """
 
 import json
