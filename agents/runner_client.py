@@ -195,7 +195,7 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 async def _is_full(response: aiohttp.ClientResponse) -> bool:
-    """Whether a 503 is by the contract: `{"error": sentence}`. Another may come from anywhere in between."""
+    """Whether a 503 is by the contract: `{"error": sentence}`. Another may come from anything in between."""
     said = bytearray()
     async for chunk in response.content.iter_any():
         said += chunk

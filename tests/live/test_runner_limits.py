@@ -1,4 +1,4 @@
-"""A runner short of descriptors or asked too much, and a firm one of whose analysts hangs: the rest goes on."""
+"""A runner with few descriptors or too many questions, and a firm one of whose analysts hangs: the rest goes on."""
 
 import itertools
 import urllib.request
