@@ -109,9 +109,7 @@ def _end_attempt(attempt: Attempt, answer: Answer | NoAnswer, counts: bool, now:
 
 def _store_bare(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int]:
     """The reply alone, when the record of its calls cannot be written: what they used is then not known."""
-    bare: list[Arrival] = []
-    for lease, answer in arrivals:
-        bare.append((lease, replace(answer, calls=(), deliberation=None)))
+    bare: list[Arrival] = [(lease, replace(answer, calls=(), deliberation=None)) for lease, answer in arrivals]
     with transaction.atomic():
         charge_lost(list(Attempt.objects.filter(id__in=[lease.attempt_id for lease, _ in bare])), now)
         return _store(asked, bare, now)

@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from agents.core.budgeting import makes_calls_of_ours
 from agents.core.compose_text import RunnerPart, compose_text
 from agents.core.parameters import AgentParameters
 from agents.core.providers import UnknownProvider, host_name, key_variables
 from agents.models import SIMULATED_PREFIXES, Agent, AgentKind
 
-FOREIGN = ("example/", "own/")
 UNFINISHED = ("draft", "open")
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         hosts = Counter(map(host_name, versions))
         if twice := [slug for slug in versions if hosts[host_name(slug)] > 1]:
             raise CommandError(f"These agents would be one host: {', '.join(twice)}. Rename all but one.")
-        ours = {slug: agents for slug, agents in versions.items() if not agents[0].model.startswith(FOREIGN)}
+        ours = {slug: agents for slug, agents in versions.items() if makes_calls_of_ours(agents[0].model)}
         parts, unknown = [], []
         for slug, agents in ours.items():
             try:
