@@ -56,11 +56,10 @@ def opening(season: Season, now: datetime) -> Opening:
 
 
 def example_rules(now: datetime) -> Rules:
-    """A season of 26 real weeks from next Monday, to begin editing from."""
+    """A season of 26 real weeks from next Monday, on the market of this installation, to begin editing from."""
     next_monday = last_monday(now) + timedelta(days=7)
-    return Rules(
-        universe=UNIVERSE, market_source="synthetic", market_starts_at=next_monday, starts_at=next_monday, cycles=26
-    )
+    starts = {"market_starts_at": next_monday, "starts_at": next_monday}
+    return Rules.model_validate({"universe": UNIVERSE, "market_source": settings.MARKET_DATA, **starts, "cycles": 26})
 
 
 class EntryInline(FactInline):

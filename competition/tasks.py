@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from competition.services import asking_round, auditing, ticking
+from competition.services import asking_round, auditing, feeding, ticking
 
 
 @shared_task(name="competition.tasks.tick")
@@ -29,6 +29,11 @@ def ask(cycle_id: int, **kwargs: Any) -> None:
 @shared_task(name="competition.tasks.audit")
 def audit(**kwargs: Any) -> None:
     auditing.audit(timezone.now)
+
+
+@shared_task(name="competition.tasks.fetch")
+def fetch(**kwargs: Any) -> None:
+    feeding.fetch_market()
 
 
 STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}

@@ -8,6 +8,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+MARKET_SOURCES = ("binance", "synthetic", "stored")
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0", ""})
 _URL_PATH = re.compile(r"(?:[A-Za-z0-9._~-]+/)+")
@@ -64,6 +65,13 @@ class CheckedEnv(environ.Env):  # type: ignore[misc]  # environ carries no types
         value = str(self.str(var, default=default))
         if value not in LOG_LEVELS:
             raise self._refused(var, f"one of {', '.join(LOG_LEVELS)}")
+        return value
+
+    def market_data(self, var: str, default: str) -> str:
+        """A source of market data."""
+        value = str(self.str(var, default=default))
+        if value not in MARKET_SOURCES:
+            raise self._refused(var, f"one of {', '.join(MARKET_SOURCES)}")
         return value
 
     def url_path(self, var: str, default: str) -> str:

@@ -32,7 +32,7 @@ TABLE = {
         --host {host} --port {port} --workers 1 --blocking-threads 4 --no-ws --workers-kill-timeout 2
         --respawn-failed-workers --log-level warning config.wsgi:application""",
     "worker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
-        --queues celery --pool prefork --concurrency 2 --without-mingle --without-gossip --loglevel {level}""",
+        --queues celery,market --pool prefork --concurrency 2 --without-mingle --without-gossip --loglevel {level}""",
     "asker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
         --queues ask --pool threads --concurrency 8 --without-mingle --without-gossip --loglevel {level}
         --hostname asker@%h""",

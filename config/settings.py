@@ -52,6 +52,8 @@ USD_PER_AGENT_DAY_MAX = env.usd("USD_PER_AGENT_DAY_MAX", default="10")
 USD_PER_SEASON_MAX = env.usd("USD_PER_SEASON_MAX", default="500")
 # Seconds between two looks at what is due, for beat and for the second ticker.
 TICK_EVERY_S = env.seconds("TICK_EVERY_S", default=60.0)
+# Where new seasons get their market: binance, synthetic or stored. With binance, beat has it fetched every minute.
+MARKET_DATA = env.market_data("MARKET_DATA", default="synthetic")
 # Path of the admin, so that it need not be guessable.
 ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
 # For tests: an exchange double on this machine, http://127.0.0.1:PORT, instead of the exchange. No other host is taken.
@@ -184,7 +186,8 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_TIME_LIMIT = 2 * 3600
 CELERY_TASK_SERIALIZER = "json"
 # Asking waits for models, so it has a queue and workers of its own: nobody else waits with it.
-CELERY_TASK_ROUTES = {"competition.tasks.ask": {"queue": "ask"}}
+# So has the feed, which alone reaches the hosts of market data.
+CELERY_TASK_ROUTES = {"competition.tasks.ask": {"queue": "ask"}, "competition.tasks.fetch": {"queue": "market"}}
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -204,6 +207,12 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600},
     },
 }
+if MARKET_DATA == "binance":
+    CELERY_BEAT_SCHEDULE["fetch the market"] = {
+        "task": "competition.tasks.fetch",
+        "schedule": 60.0,
+        "options": {"expires": 50},  # the next one is due by then
+    }
 
 # -- Logging --------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from django.db.models.functions import Concat
 
 from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain
+from market.core.readings import Kind, Reading
 from market.core.symbols import Symbol
 
 BOUND = Decimal(10) ** 19  # also keeps NaN out: PostgreSQL sorts it above every number
@@ -122,3 +123,75 @@ class StoredSnapshot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.source} at {self.as_of:%Y-%m-%d %H:%M} ({self.sha256[:8]})"
+
+
+class StoredReading(models.Model):
+    """What the exchange's public data said of a symbol, and when that was known here. Appended, never changed.
+
+    `refusal` says why what came could not be used; then `content` is empty.
+    """
+
+    symbol = models.CharField(max_length=20)
+    kind = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in Kind])
+    known_at = models.DateTimeField()
+    content = models.JSONField()
+    refusal = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["symbol", "kind", "known_at"], name="reading_once_an_instant"),
+            models.CheckConstraint(
+                condition=~Q(content={}, refusal="") & (Q(content={}) | Q(refusal="")),
+                name="reading_has_content_or_a_refusal",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.kind} at {self.known_at:%Y-%m-%d %H:%M:%S}"
+
+    def value(self) -> Reading:
+        """This row as the core knows it."""
+        return Reading(Kind(self.kind), self.known_at, self.content, self.refusal)
+
+
+class FollowedSeries(models.Model):
+    """A series of candles that is kept current from the exchange, as of the last run that came through."""
+
+    symbol = models.CharField(max_length=20)
+    timeframe = models.CharField(max_length=3)
+    # Up to here everything the exchange has was asked for and stored.
+    complete_until = models.DateTimeField(null=True)
+    newest_close = models.DateTimeField(null=True)
+    # Spans the exchange has nothing for though asked twice, as pairs of instants; looked for again once an hour.
+    holes = models.JSONField(default=list)
+    holes_asked_at = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=300, blank=True)
+    followed_at = models.DateTimeField()  # the last run that was told to follow it
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["symbol", "timeframe"], name="followed_series_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.symbol} {self.timeframe}"
+
+
+class DataSource(models.Model):
+    """One of the exchange's data services, and how asking it went: spot or futures."""
+
+    name = models.CharField(max_length=20, unique=True)
+    asked_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True)  # the last run that came through
+    failures = models.PositiveIntegerField(default=0)  # runs in a row that did not
+    trouble = models.CharField(max_length=500, blank=True)
+    trouble_at = models.DateTimeField(null=True)
+    ask_again_at = models.DateTimeField(null=True)  # not before
+    requests = models.PositiveIntegerField(default=0)
+    weight_used = models.PositiveIntegerField(default=0)
+    weight_limit = models.PositiveIntegerField(default=0)
+    clock_offset_ms = models.IntegerField(null=True)
+    is_double = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name

@@ -10,8 +10,9 @@ from django.db import connection
 from django.db.models import Count, Max, Min
 
 from market.core.candles import TIMEFRAME_S, Candles, Series, empty_series
+from market.core.readings import OLDEST, Kind, Known, Reading, Readings
 from market.core.symbols import Symbol, pick
-from market.models import Candle, ListedSymbol
+from market.models import Candle, DataSource, FollowedSeries, ListedSymbol, StoredReading
 
 # Trailing zeros stay in the database: a number comes back as `0.18`, not with eighteen decimals.
 _SELECT_CANDLES = """
@@ -61,6 +62,31 @@ def loaded(series_by_symbol: Mapping[str, Series]) -> Candles:
         return {symbol: series_by_symbol[symbol] for symbol in symbols}
 
     return candles
+
+
+def stored_readings(timeframe: str) -> Readings:
+    """Readings out of the database, with how far the candles of this timeframe are known to be complete."""
+
+    def known(symbols: Sequence[str], as_of: datetime) -> dict[str, Known]:
+        series = {row.symbol: row for row in FollowedSeries.objects.filter(symbol__in=symbols, timeframe=timeframe)}
+        source = DataSource.objects.filter(name="spot").first()
+        found: dict[str, dict[Kind, Reading]] = {symbol: {} for symbol in symbols}
+        # One older than all may be says no more than one that is absent; a day is for the words.
+        rows = StoredReading.objects.filter(
+            symbol__in=symbols, known_at__lte=as_of, known_at__gt=as_of - OLDEST - timedelta(days=1)
+        )
+        for row in rows.order_by("symbol", "kind", "-known_at").distinct("symbol", "kind"):
+            found[row.symbol][Kind(row.kind)] = row.value()
+        trouble, is_double = (source.trouble, source.is_double) if source else ("", False)
+        return {symbol: _known(series.get(symbol), found[symbol], trouble, is_double) for symbol in symbols}
+
+    return known
+
+
+def _known(series: FollowedSeries | None, found: Mapping[Kind, Reading], trouble: str, is_double: bool) -> Known:
+    if series is None:
+        return Known(None, trouble, found, is_double)
+    return Known(series.complete_until, series.trouble or trouble, found, is_double)
 
 
 def listed_symbols(names: Iterable[str]) -> Mapping[str, Symbol]:

@@ -20,8 +20,8 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 # Who talks to whom. Every pair that is not here shares no network.
 MEETINGS = {
-    "postgres": {"web", "ticker", "orchestrator", "executor", "migrate"},
-    "redis": {"beat", "orchestrator", "executor"},
+    "postgres": {"web", "ticker", "orchestrator", "executor", "fetcher", "migrate"},
+    "redis": {"beat", "orchestrator", "executor", "fetcher"},
     "runner": {"ticker", "orchestrator"},
 }
 SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
@@ -43,7 +43,7 @@ def holders(variable: str) -> set[str]:
 
 
 def test_all_parts_of_the_site_are_there() -> None:
-    ours = {"web", "orchestrator", "executor", "beat", "ticker", "migrate", "runner"}
+    ours = {"web", "orchestrator", "executor", "fetcher", "beat", "ticker", "migrate", "runner"}
     assert ours == OURS
     assert set(SERVICES) == ours | {"postgres", "redis"}
 
@@ -75,12 +75,20 @@ def test_web_and_the_executor_meet_nowhere_but_at_the_database() -> None:
     assert networks("web") & networks("executor") == {"data"}
 
 
-def test_only_the_edge_leads_out() -> None:
-    assert {name for name, network in COMPOSE["networks"].items() if not network.get("internal")} == {"edge"}
+def test_only_the_edge_and_the_feed_lead_out() -> None:
+    assert {name for name, network in COMPOSE["networks"].items() if not network.get("internal")} == {"edge", "feed"}
+    assert {name for name in SERVICES if "feed" in networks(name)} == {"fetcher"}
     assert {name for name in SERVICES if "edge" in networks(name)} == {"web"}
     assert {name for name in SERVICES if "exchange" in networks(name)} == {"executor"}
     used = set(itertools.chain.from_iterable(map(networks, SERVICES)))
     assert used == set(COMPOSE["networks"])
+
+
+def test_who_reads_the_exchange_holds_no_key_and_no_site_secret() -> None:
+    told = {"LOG_LEVEL", "TICK_EVERY_S", "SECRET_KEY", "DATABASE_URL", "REDIS_URL", "MARKET_DATA"}
+    assert set(environment("fetcher")) == told
+    assert "${SECRET_KEY" not in environment("fetcher")["SECRET_KEY"]
+    assert holders("MARKET_DATA") == {"web", "beat", "fetcher"}
 
 
 def test_only_web_publishes_a_port_and_only_to_this_machine_by_default() -> None:
@@ -178,9 +186,9 @@ def test_redis_refuses_when_full_and_keeps_what_it_took() -> None:
 
 
 def test_workers_take_from_the_queues_that_exist() -> None:
-    queues = {name: SERVICES[name]["command"] for name in ("orchestrator", "executor")}
+    queues = {name: SERVICES[name]["command"] for name in ("orchestrator", "executor", "fetcher")}
     named = {name: command[command.index("--queues") + 1] for name, command in queues.items()}
-    assert named == {"orchestrator": "ask", "executor": "celery"}
+    assert named == {"orchestrator": "ask", "executor": "celery", "fetcher": "market"}
 
 
 def test_the_image_is_nobody_installs_by_hash_and_keeps_no_real_key() -> None:

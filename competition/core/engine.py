@@ -89,7 +89,7 @@ def decide_turn(
     """
     bounds = Bounds(
         limits=rules.limits,
-        tradable=frozenset(market.prices),
+        tradable=frozenset(market.prices.keys() - market.halted.keys()),
         quote=rules.quote,
         held=weights_of(book, market.prices, symbols, rules.quote),
     )

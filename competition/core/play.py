@@ -17,10 +17,11 @@ from competition.core.ranking import Result, StandingRow, rank
 from competition.core.rules import Rules
 from competition.core.schedule import asking_ends, boundary, market_time
 from market.core.candles import Candles
+from market.core.readings import Readings
 from market.core.snapshot import HISTORY, Snapshot, build_snapshot
 from market.core.symbols import Symbol
 from portfolio.core.book import Book, Journal, fold, funding_journal, postings_text
-from portfolio.core.brokers import PaperBroker
+from portfolio.core.brokers import Costs, PaperBroker
 from portfolio.core.decisions import Verdict, Violation
 
 
@@ -100,6 +101,7 @@ class _Table:
     symbols: Mapping[str, Symbol]
     contestants: Sequence[Contestant]
     candles: Candles
+    readings: Readings | None
     ledgers: dict[str, _Ledger]
     board: tuple[StandingRow, ...] = field(default=())
 
@@ -121,11 +123,12 @@ def play(
     contestants: Sequence[Contestant],
     candles: Candles,
     on_cycle: Callable[[PlayedCycle], None] = lambda cycle: None,
+    readings: Readings | None = None,
 ) -> PlayedSeason:
     """Play every cycle of the season and return all of it. `on_cycle` is told after each."""
     funding = funding_journal(rules.capital, rules.quote, rules.market_starts_at)
     ledgers = {c.slug: _Ledger([funding], fold([funding]), [rules.capital]) for c in contestants}
-    table = _Table(slug, rules, symbols, contestants, candles, ledgers)
+    table = _Table(slug, rules, symbols, contestants, candles, readings, ledgers)
     cycles = []
     for number in range(1, rules.cycles + 1):
         cycle = _play_cycle(table, number)
@@ -141,10 +144,20 @@ def take_snapshot(
     symbols: Mapping[str, Symbol],
     rules: Rules,
     newer_than: datetime | None = None,
+    readings: Readings | None = None,
 ) -> Snapshot:
-    """The market at `as_of`, from whatever source `candles` reads; with prices newer than an earlier snapshot's."""
+    """The market at `as_of`, from whatever source `candles` reads; with prices newer than an earlier snapshot's.
+
+    `readings`, where the source has any, are what its other data said by then.
+    """
     series = candles(tuple(symbols), as_of - HISTORY, as_of)
-    return build_snapshot(as_of, series, symbols, rules.market_source, rules.price_max_age, newer_than)
+    known = readings(tuple(symbols), as_of) if readings else None
+    return build_snapshot(as_of, series, symbols, rules.market_source, rules.price_max_age, newer_than, known)
+
+
+def paper_broker(snapshot: Snapshot, symbols: Mapping[str, Symbol], costs: Costs) -> PaperBroker:
+    """The broker that fills at a snapshot, on paper."""
+    return PaperBroker(snapshot.prices, symbols, costs, snapshot.as_of, snapshot.depth, snapshot.halted)
 
 
 def unpriced(snapshot: Snapshot, books: Sequence[Book], symbols: Mapping[str, Symbol]) -> dict[str, str]:
@@ -168,8 +181,8 @@ def _play_cycle(table: _Table, number: int) -> PlayedCycle:
     opened_at = boundary(rules, number)
     as_of = market_time(rules, opened_at)
     trade_as_of = market_time(rules, asking_ends(rules, opened_at))
-    snapshot = take_snapshot(table.candles, as_of, table.symbols, rules)
-    trade_snapshot = take_snapshot(table.candles, trade_as_of, table.symbols, rules, newer_than=as_of)
+    snapshot = take_snapshot(table.candles, as_of, table.symbols, rules, readings=table.readings)
+    trade_snapshot = take_snapshot(table.candles, trade_as_of, table.symbols, rules, as_of, table.readings)
     books = [ledger.book for ledger in table.ledgers.values()]
     if missing := needed_but_missing(snapshot, books, table.symbols):
         return PlayedCycle(number, as_of, snapshot, trade_snapshot, {}, table.board, no_snapshot(missing))
@@ -227,7 +240,7 @@ def _play_turn(
     if trade_snapshot is None:
         return PlayedTurn(brief, tuple(answers), tuple(told), verdict, None)
     prices, as_of = trade_snapshot.prices, trade_snapshot.as_of
-    broker = PaperBroker(prices, symbols, rules.costs, as_of)
+    broker = paper_broker(trade_snapshot, symbols, rules.costs)
     record = trade_turn(seat, book, as_of, prices, symbols, rules, verdict, broker)
     return PlayedTurn(brief, tuple(answers), tuple(told), verdict, record)
 

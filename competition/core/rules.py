@@ -39,7 +39,7 @@ class Rules(BaseModel):
     fills: Literal["reference"] = "reference"
 
     # the market and its clock
-    market_source: Literal["synthetic", "stored"]
+    market_source: Literal["synthetic", "stored", "binance"]
     market_seed: int = 1
     timeframe: Literal["1h"] = "1h"
     market_starts_at: AwareDatetime
@@ -172,10 +172,18 @@ def trades_come_after_the_brief(rules: Rules) -> Iterator[str]:
         )
 
 
+def the_exchange_keeps_our_time(rules: Rules) -> Iterator[str]:
+    """What the exchange says now is known now: its market runs by the clock on the wall."""
+    same_pace = rules.market_cycle_s == rules.cycle_s and rules.market_starts_at == rules.starts_at
+    if rules.market_source == "binance" and not same_pace:
+        yield "market_source binance runs by the wall clock: market_starts_at and market_cycle_s must be those of it"
+
+
 CHECKS = (
     universe_is_of_one_quote,
     limits_do_not_contradict,
     band_is_wider_than_costs,
     phases_fit_into_the_cycle,
     trades_come_after_the_brief,
+    the_exchange_keeps_our_time,
 )

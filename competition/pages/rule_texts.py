@@ -14,6 +14,7 @@ SECTIONS = (MARKET, CALENDAR, DECISION, COSTS, BOARD)
 _SOURCES = {
     "synthetic": "made up by a program from a seed; no price was ever paid",
     "stored": "recorded candles of the exchange",
+    "binance": "Binance's public data, kept current while the season is played",
 }
 
 
@@ -34,6 +35,15 @@ def _bps(amount: Decimal) -> str:
 
 def _ten_places(fraction: Decimal) -> str:
     return f"{quantity(fraction * 100)}%"
+
+
+def _fills(rules: Rules) -> str:
+    if rules.market_source != "binance":
+        return "on paper, at the shared price snapshot"
+    return (
+        "on paper, level by level through the order book recorded with the shared price snapshot, for each entry as if "
+        "it were alone; without a usable book at the newest closed candle's price"
+    )
 
 
 RULE_TEXTS: tuple[RuleText, ...] = (
@@ -204,7 +214,7 @@ RULE_TEXTS: tuple[RuleText, ...] = (
         "fills",
         COSTS,
         "Fills",
-        lambda rules: "on paper, at the shared price snapshot",
+        _fills,
         "Everybody trades at the same prices, taken once after the deadline.",
     ),
     RuleText("fee_bps", COSTS, "Fee", lambda rules: _bps(rules.fee_bps), "Paid on every fill, by everyone."),
@@ -213,7 +223,7 @@ RULE_TEXTS: tuple[RuleText, ...] = (
         COSTS,
         "Slippage",
         lambda rules: _bps(rules.slippage_bps),
-        "Every price is moved this far against the one who trades.",
+        "Every price is moved this far against the one who trades; with a recorded order book, only beyond its end.",
     ),
     RuleText(
         "benchmark",

@@ -102,7 +102,8 @@ def _stored_market(slug: str, rules: Rules, at: datetime) -> Check:
         if stored is None or stored.last_open < oldest:
             stale.append(f"{symbol} ({f'{stored.last_open:%Y-%m-%d %H:%M}' if stored else 'none'})")
     if stale:
-        told = f"no fresh candles at {at:%Y-%m-%d %H:%M} UTC of {', '.join(stale)}: run manage.py import_candles"
+        way = "fetch_market" if rules.market_source == "binance" else "import_candles"
+        told = f"no fresh candles at {at:%Y-%m-%d %H:%M} UTC of {', '.join(stale)}: run manage.py {way}"
         return Check(f"{slug}: market", False, told)
     return Check(f"{slug}: market", True, f"stored candles of {len(rules.universe)} symbols are fresh")
 

@@ -26,6 +26,7 @@ from competition.core.schedule import (
 from competition.core.states import TERMINAL_CYCLES, CycleState, check_transition
 from competition.models import Cycle, Entry, Season, Standing, Turn
 from market.core.candles import Candles
+from market.core.readings import Readings
 from market.core.snapshot import Snapshot
 from market.core.symbols import Symbol
 from market.services import store_snapshot
@@ -114,7 +115,7 @@ def _due_cycle(season: Season, rules: Rules, number: int, now: datetime) -> Cycl
     )
 
 
-def brief_cycle(cycle_id: int, now: datetime, candles: Candles) -> bool:
+def brief_cycle(cycle_id: int, now: datetime, candles: Candles, readings: Readings | None = None) -> bool:
     """Freeze the snapshot and write every entry's brief and turn. Reads the market outside the transaction.
 
     Without a usable snapshot it says so on the cycle, returns False, and is tried again until the asking phase would
@@ -127,7 +128,7 @@ def brief_cycle(cycle_id: int, now: datetime, candles: Candles) -> bool:
         return _hold_cycle(cycle.id, now)
     setting = setting_of(cycle.season)
     entries = setting.entries()
-    snapshot = take_snapshot(candles, cycle.as_of, setting.symbols, setting.rules)
+    snapshot = take_snapshot(candles, cycle.as_of, setting.symbols, setting.rules, readings=readings)
     books = books_by_portfolio(entries)
     missing = needed_but_missing(snapshot, list(books.values()), setting.symbols)
     if missing:

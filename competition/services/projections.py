@@ -15,6 +15,7 @@ from agents.prices import cards_for, models_asked, parameters_of
 from competition.core.play import neutral_id, take_snapshot
 from competition.core.rules import Rules
 from competition.models import Entry, Season
+from market.core.specimen import specimen_readings
 from market.queries import listed_symbols
 from market.synthetic import synthetic_candles
 from portfolio.core.book import Book
@@ -85,7 +86,8 @@ def specimen_brief(rules: Rules, entries: int) -> dict[str, Any]:
     """A brief like those of this season, from a made-up market: only its length counts."""
     symbols = listed_symbols(rules.universe)
     as_of = rules.market_starts_at + timedelta(seconds=rules.market_cycle_s)
-    snapshot = take_snapshot(synthetic_candles(rules.market_seed), as_of, symbols, rules)
+    readings = specimen_readings if rules.market_source == "binance" else None
+    snapshot = take_snapshot(synthetic_candles(rules.market_seed), as_of, symbols, rules, readings=readings)
     book = Book({rules.quote: rules.capital, **{symbol.base: Decimal("0.12345678") for symbol in symbols.values()}})
     board = [BoardLine(neutral_id(number), number, Decimal("0.12345678")) for number in range(1, entries + 1)]
     place = Place(rules.cycles, rules.cycles, neutral_id(entries))

@@ -12,6 +12,7 @@ from competition.core.rules import Rules
 from competition.core.schedule import last_due
 from competition.core.states import SeasonState, check_transition
 from competition.models import Entry, Season
+from competition.services.markets import why_not_opened
 from market.core.symbols import symbols_content
 from market.queries import listed_symbols
 from portfolio.core.book import funding_journal
@@ -71,6 +72,8 @@ def open_season(season_id: int, now: datetime) -> Season:
     if not entries:
         raise SeasonRefused(f"Season {season.slug} has no entries; enter at least one agent before opening it.")
     rules = season.rule_book
+    if reasons := list(why_not_opened(rules, now)):
+        raise SeasonRefused(f"Season {season.slug} cannot be opened now. {' '.join(reasons)}")
     season.rules_sha256 = rules.sha256
     season.symbols = symbols_content(season.symbol_book.values())
     season.state = SeasonState.OPEN

@@ -11,16 +11,17 @@ from datetime import datetime
 from django.db.models import Max
 from django.db.utils import InterfaceError, OperationalError
 
+from competition.core import play
 from competition.core.states import CycleState, SeasonState
 from competition.models import Cycle, Heartbeat, Season
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
 from competition.services.cycles import Setting, brief_cycle, open_due, say_why_waiting
-from competition.services.markets import candles_of
+from competition.services.markets import candles_of, readings_of
 from competition.services.seasons import close_season, is_over
 from competition.services.trading import freeze_trade_prices, planned_trade_time, trade_cycle
 from market.core.snapshot import Snapshot
-from portfolio.core.brokers import Broker, PaperBroker
+from portfolio.core.brokers import Broker
 
 logger = logging.getLogger(__name__)
 
@@ -75,14 +76,15 @@ def advance(cycle_id: int, clock: Callable[[], datetime]) -> str:
 
 def _step(cycle: Cycle, clock: Callable[[], datetime]) -> bool:
     """One step out of the state the cycle is in; False when there is nothing to do yet."""
+    rules = cycle.season.rule_book
     match CycleState(cycle.state):
         case CycleState.BRIEFING:
-            return brief_cycle(cycle.id, clock(), candles_of(cycle.season.rule_book))
+            return brief_cycle(cycle.id, clock(), candles_of(rules), readings_of(rules))
         case CycleState.ASKING:
             return end_asking(cycle.id, clock(), planned_trade_time)
         case CycleState.TRADING:
             if cycle.trade_snapshot_id is None:
-                return freeze_trade_prices(cycle.id, clock(), candles_of(cycle.season.rule_book))
+                return freeze_trade_prices(cycle.id, clock(), candles_of(rules), readings_of(rules))
             return trade_cycle(cycle.id, clock, paper_broker)
         case CycleState.CLOSING:
             return close_cycle(cycle.id, clock())
@@ -91,7 +93,7 @@ def _step(cycle: Cycle, clock: Callable[[], datetime]) -> bool:
 
 def paper_broker(snapshot: Snapshot, setting: Setting) -> Broker:
     """The broker of seasons whose fills are the reference prices."""
-    return PaperBroker(snapshot.prices, setting.symbols, setting.rules.costs, snapshot.as_of)
+    return play.paper_broker(snapshot, setting.symbols, setting.rules.costs)
 
 
 def heartbeat(name: str, now: datetime) -> None:

@@ -30,6 +30,7 @@ from competition.services.cycles import (
 )
 from competition.services.settling import end_trading, frozen_trade_prices, quarantine, settle
 from market.core.candles import Candles
+from market.core.readings import Readings
 from market.core.snapshot import Snapshot
 from market.services import store_snapshot
 from portfolio.core.book import BrokenLedger, MissingPrice
@@ -49,7 +50,7 @@ def planned_trade_time(rules: Rules, cycle: Cycle, now: datetime) -> datetime:
     return market_time(rules, effective(cycle.deadline_at, now, rules.on_time_s))
 
 
-def freeze_trade_prices(cycle_id: int, now: datetime, candles: Candles) -> bool:
+def freeze_trade_prices(cycle_id: int, now: datetime, candles: Candles, readings: Readings | None = None) -> bool:
     """Take the one snapshot all entries trade at; past the trade window without one, trading is void for all."""
     cycle = Cycle.objects.select_related("season").get(id=cycle_id)
     if cycle.state != CycleState.TRADING or cycle.trade_snapshot_id or cycle.trade_as_of is None:
@@ -57,7 +58,7 @@ def freeze_trade_prices(cycle_id: int, now: datetime, candles: Candles) -> bool:
     if now > trading_ends(cycle.season.rule_book, cycle.deadline_at):
         return _void_trading(cycle.id, now)
     setting = setting_of(cycle.season)
-    snapshot = take_snapshot(candles, cycle.trade_as_of, setting.symbols, setting.rules, newer_than=cycle.as_of)
+    snapshot = take_snapshot(candles, cycle.trade_as_of, setting.symbols, setting.rules, cycle.as_of, readings)
     books = list(books_by_portfolio(setting.entries()).values())
     missing = needed_but_missing(snapshot, books, setting.symbols)
     if missing:

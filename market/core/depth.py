@@ -10,6 +10,8 @@ from typing import Any
 
 from market.core.answers import Unusable
 from market.core.candles import from_ms
+from market.core.canonical import plain, utc_text
+from market.core.exact import EXACT
 
 _NUMBER = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,18})?", re.ASCII)
 _LEVELS_MAX = 5000
@@ -95,3 +97,32 @@ def _number(symbol: str, what: str, value: Any) -> Decimal:
     if not isinstance(value, str) or _NUMBER.fullmatch(value) is None:
         raise Unusable(f"{symbol} has a {what} that is no decimal number as text: {str(value)[:40]!r}.")
     return Decimal(value)
+
+
+# -- As a reading, and back ------------------------------------------------------------------------------------------
+
+
+def depth_content(book: OrderBook) -> dict[str, list[list[str]]]:
+    """Both sides as pairs of price and quantity, numbers as text: what is stored and frozen."""
+    return {
+        "bids": [[plain(level.price), plain(level.quantity)] for level in book.bids],
+        "asks": [[plain(level.price), plain(level.quantity)] for level in book.asks],
+    }
+
+
+def mid_price(book: OrderBook) -> Decimal:
+    """Half-way between the best bid and the best ask, with every digit."""
+    return EXACT.divide(EXACT.add(book.bids[0].price, book.asks[0].price), Decimal(2))
+
+
+def day_content(day: DayStatistics) -> dict[str, str]:
+    """The statistics as JSON; `quote_volume` is turnover in quote."""
+    return {
+        "until": utc_text(day.until),
+        "change_pct": plain(day.change_pct),
+        "last": plain(day.last),
+        "high": plain(day.high),
+        "low": plain(day.low),
+        "volume": plain(day.volume),
+        "quote_volume": plain(day.quote_volume),
+    }

@@ -18,37 +18,55 @@ class NotTradable(ExchangeError):
     """A symbol that exists and that a season cannot use; the message says why."""
 
 
-def listings(content: Any) -> Mapping[str, Symbol]:
-    """Every symbol of an exchangeInfo answer with its filters, by name.
+def listings(content: Any) -> Mapping[str, Symbol | NotTradable]:
+    """Every symbol of an exchangeInfo answer by name: with its filters, or why a season cannot use it now.
 
-    `NotTradable` when one is halted, is not for spot, or is not quoted in USDT; `Unusable` when a filter is missing
+    Not tradable is one that is halted, is not for spot, or is not quoted in USDT. `Unusable` when a filter is missing
     or is no number. The greatest quantity is that of LOT_SIZE: the one of MARKET_LOT_SIZE changes by the hour.
     """
     rows = content.get("symbols") if isinstance(content, dict) else None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise Unusable("The exchange information has no list of symbols.")
-    found = [_symbol(row) for row in rows]
-    return {symbol.name: symbol for symbol in found}
+    found: dict[str, Symbol | NotTradable] = {}
+    for row in rows:
+        name = _name(row)
+        try:
+            found[name] = _symbol(name, row)
+        except NotTradable as why:
+            found[name] = why
+    return found
 
 
-def _symbol(row: Mapping[str, Any]) -> Symbol:
+def tradable(found: Symbol | NotTradable) -> Symbol:
+    """The symbol, or the reason raised."""
+    if isinstance(found, NotTradable):
+        raise found
+    return found
+
+
+def _name(row: Mapping[str, Any]) -> str:
     name, base, quote = (row.get(key) for key in ("symbol", "baseAsset", "quoteAsset"))
     if not (_is(_NAME, name) and _is(_ASSET, base) and _is(_ASSET, quote)) or name != f"{base}{quote}":
         raise Unusable(f"The exchange information names a symbol that is not its pair: {str(name)[:40]!r}.")
-    _check_tradable(str(name), str(quote), row)
-    filters = _filters(str(name), row.get("filters"))
+    return str(name)
+
+
+def _symbol(name: str, row: Mapping[str, Any]) -> Symbol:
+    base, quote = str(row["baseAsset"]), str(row["quoteAsset"])
+    _check_tradable(name, quote, row)
+    filters = _filters(name, row.get("filters"))
     notionals = [filters[kind] for kind in ("NOTIONAL", "MIN_NOTIONAL") if kind in filters]
     if not notionals:
         raise Unusable(f"{name} has no filter NOTIONAL.")
     symbol = Symbol(
-        name=str(name),
-        base=str(base),
-        quote=str(quote),
-        step=_number(str(name), filters, "LOT_SIZE", "stepSize"),
-        min_quantity=_number(str(name), filters, "LOT_SIZE", "minQty"),
-        max_quantity=_number(str(name), filters, "LOT_SIZE", "maxQty"),
-        tick=_number(str(name), filters, "PRICE_FILTER", "tickSize"),
-        min_notional=max(_decimal(str(name), "minNotional", found.get("minNotional")) for found in notionals),
+        name=name,
+        base=base,
+        quote=quote,
+        step=_number(name, filters, "LOT_SIZE", "stepSize"),
+        min_quantity=_number(name, filters, "LOT_SIZE", "minQty"),
+        max_quantity=_number(name, filters, "LOT_SIZE", "maxQty"),
+        tick=_number(name, filters, "PRICE_FILTER", "tickSize"),
+        min_notional=max(_decimal(name, "minNotional", found.get("minNotional")) for found in notionals),
     )
     if symbol.step == 0 or symbol.tick == 0:
         raise NotTradable(f"{name} has no step of quantity or no tick of price; a season needs both.")

@@ -8,10 +8,14 @@ from typing import Any
 
 from market.core.candles import Series, from_ms, to_ms
 from market.core.canonical import plain, sha256_of, utc_text
+from market.core.depth import OrderBook
 from market.core.indicators import change, rounded, volatility
+from market.core.readings import Known, why_incomplete
+from market.core.snapshot_parts import parts_of, recorded_depth
 from market.core.symbols import Symbol
 
 DAYS_SHOWN = 28
+FROM_DOUBLE = "exchange double"  # the source that a snapshot names when its readings came from one
 HISTORY = timedelta(days=DAYS_SHOWN + 2)  # what a builder must be given before `as_of`, a day of reserve included
 _DAY_MS = 86_400_000
 
@@ -29,6 +33,17 @@ class Snapshot:
     content: Mapping[str, Any]
     sha256: str
 
+    @property
+    def halted(self) -> Mapping[str, str]:
+        """Symbols that have a price and cannot be traded now, with what the exchange says."""
+        found: Mapping[str, str] = self.content.get("halted", {})
+        return found
+
+    @property
+    def depth(self) -> Mapping[str, OrderBook]:
+        """The recorded order books, by symbol; only snapshots to trade at have any."""
+        return recorded_depth(self.content)
+
 
 def build_snapshot(
     as_of: datetime,
@@ -37,38 +52,44 @@ def build_snapshot(
     source: str,
     max_age: timedelta,
     newer_than: datetime | None = None,
+    known: Mapping[str, Known] | None = None,
 ) -> Snapshot:
     """Freeze the market at `as_of` from candles closed at or before it (and after `newer_than`, if that is given).
+
+    With `known`, what the exchange's other data said by then is frozen with it; then a symbol whose candles were not
+    yet asked for up to `as_of` has no price either. A snapshot with `newer_than` is one to trade at: it holds the
+    order books level by level, and where there is one its middle is the price.
 
     A symbol whose newest closed candle is older than `max_age` has no price: it is listed under `missing`, never
     priced at zero or at a stale figure. `max_age` is a day at most, since every row tells the last day's range.
     """
     if max_age > timedelta(days=1):
         raise ValueError(f"a price {max_age} old would say nothing of the last day")
-    at_ms = to_ms(as_of)
+    parts = None if known is None else parts_of(known, as_of, newer_than, with_depth=newer_than is not None)
     rows: dict[str, Any] = {}
     missing: dict[str, str] = {}
-    prices: dict[str, Decimal] = {}
     for name, symbol in symbols.items():
-        candles = series[name]
-        last = candles.last_closed(at_ms)
-        reason = _why_unusable(candles, last, at_ms, max_age, newer_than)
+        reason = why_incomplete(known[name], as_of) if known else ""
+        reason = reason or _why_unusable(series[name], to_ms(as_of), max_age, newer_than)
         if reason:
             missing[name] = reason
-            continue
-        prices[name] = candles.closes[last]
-        rows[name] = _row(candles, last, at_ms, symbol)
+        else:
+            rows[name] = {**_row(series[name], to_ms(as_of), symbol), **(parts.rows[name] if parts else {})}
+    if known and any(one.from_double for one in known.values()):
+        source = FROM_DOUBLE
     content = {
         "as_of": utc_text(as_of),
         "source": source,
         "symbols": rows,
         "missing": missing,
-        "off": ["order book", "positioning"],
+        **(parts.content if parts else {"off": ["order book", "positioning"]}),
     }
+    prices = {name: Decimal(row["price"]) for name, row in rows.items()}
     return Snapshot(as_of, prices, missing, content, sha256_of(content))
 
 
-def _why_unusable(candles: Series, last: int, at_ms: int, max_age: timedelta, newer_than: datetime | None) -> str:
+def _why_unusable(candles: Series, at_ms: int, max_age: timedelta, newer_than: datetime | None) -> str:
+    last = candles.last_closed(at_ms)
     if last < 0:
         return "no closed candle"
     if newer_than and candles.close_ms(last) <= to_ms(newer_than):
@@ -81,7 +102,8 @@ def _why_unusable(candles: Series, last: int, at_ms: int, max_age: timedelta, ne
     return ""
 
 
-def _row(candles: Series, last: int, at_ms: int, symbol: Symbol) -> dict[str, Any]:
+def _row(candles: Series, at_ms: int, symbol: Symbol) -> dict[str, Any]:
+    last = candles.last_closed(at_ms)
     first_of_day = min(candles.last_closed(at_ms - _DAY_MS) + 1, last)  # a price may be a whole day old
     window = slice(first_of_day, last + 1)
     closes = daily_closes(candles, at_ms, DAYS_SHOWN)

@@ -17,6 +17,8 @@ TIME_WEIGHT = 1
 KLINES_WEIGHT = 2
 STATISTICS_WEIGHT = 2  # of one symbol
 EXCHANGE_INFO_WEIGHT = 20
+FUTURES_WEIGHT = 1  # each of the four questions; two of them are counted by number only, and so are cheaper than this
+FUTURES_LIMIT = 2400  # a minute, counted apart from spot
 _DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))  # (levels up to, weight)
 
 

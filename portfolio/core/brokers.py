@@ -1,18 +1,20 @@
 """Who fills an order, and at which cost. Every mode trades through this one contract."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Protocol
 
+from market.core.depth import OrderBook
 from market.core.exact import EXACT
-from market.core.symbols import Symbol
+from market.core.symbols import Symbol, round_down_to_step
 from portfolio.core.orders import Execution, Fill, Order, OrderState, Side
 
 _QUOTE_PLACES = Decimal(1).scaleb(-8)  # in which the exchange accounts for amounts
 _PRICE_PLACES = Decimal(1).scaleb(-18)  # an average price is no tick; the coins of a millionth need the places
 _BPS = Decimal(10_000)
+DEARER = "the recorded order book was dearer than planned; the cash set aside for it bought no more"
 
 
 class OutcomeUnknown(Exception):
@@ -89,12 +91,18 @@ class ClosedBroker:
 
 @dataclass(frozen=True, slots=True)
 class PaperBroker:
-    """Fills every order completely at the snapshot's price plus stated slippage, and takes the fee in quote."""
+    """Fills every order at the snapshot: level by level through its recorded order book, else at its price.
+
+    Beyond the recorded levels, and without any, the stated slippage is added to the price. Fees are taken in quote.
+    A buy never takes more cash than it was planned with: where the book is dearer, the rest is not bought.
+    """
 
     prices: Mapping[str, Decimal]
     symbols: Mapping[str, Symbol]
     costs: Costs
     at: datetime
+    depth: Mapping[str, OrderBook] = field(default_factory=dict)
+    halted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def venue(self) -> str:
@@ -104,17 +112,47 @@ class PaperBroker:
         reference_price = self.prices.get(order.symbol)
         if reference_price is None:
             return Execution(order, OrderState.REJECTED, reason=f"no price for {order.symbol}")
-        price, quote_amount, fee = self.costs.executed(order.side, order.quantity, reference_price)
-        fill = Fill(
-            trade_id=f"{order.client_order_id}/1",
+        if order.symbol in self.halted:
+            return Execution(order, OrderState.REJECTED, reason=self.halted[order.symbol])
+        if order.symbol in self.depth:
+            return self._walk(order, self.depth[order.symbol])
+        fill = self._fill(order, 1, order.quantity, self.costs.executed(order.side, order.quantity, reference_price))
+        return Execution(order, OrderState.FILLED, (fill,))
+
+    def _walk(self, order: Order, book: OrderBook) -> Execution:
+        """One fill for each level that the order reaches, and one for what is beyond them."""
+        at_level = Costs(self.costs.fee_bps, Decimal(0))
+        side = book.asks if order.side is Side.BUY else book.bids
+        steps = [(level.quantity, level.price, at_level) for level in side]
+        steps.append((order.quantity, side[-1].price, self.costs))
+        wanted, cash = order.quantity, self.costs.to_buy(order.quantity, order.reference_price)
+        fills: list[Fill] = []
+        for offered, price, costs in steps:
+            quantity = min(offered, wanted)
+            if order.side is Side.BUY and costs.to_buy(quantity, price) > cash:
+                quantity = round_down_to_step(costs.affordable(cash, price), self.symbols[order.symbol].step)
+            if quantity <= 0:
+                break
+            fills.append(self._fill(order, len(fills) + 1, quantity, costs.executed(order.side, quantity, price)))
+            wanted -= quantity
+            cash -= fills[-1].quote_amount + fills[-1].fee
+            if quantity < offered:
+                break
+        if wanted <= 0:
+            return Execution(order, OrderState.FILLED, tuple(fills))
+        return Execution(order, OrderState.PARTIAL if fills else OrderState.EXPIRED, tuple(fills), DEARER)
+
+    def _fill(self, order: Order, number: int, quantity: Decimal, executed: tuple[Decimal, Decimal, Decimal]) -> Fill:
+        price, quote_amount, fee = executed
+        return Fill(
+            trade_id=f"{order.client_order_id}/{number}",
             client_order_id=order.client_order_id,
             symbol=order.symbol,
             side=order.side,
-            quantity=order.quantity,
+            quantity=quantity,
             price=price,
             quote_amount=quote_amount,
             fee=fee,
             fee_asset=self.symbols[order.symbol].quote,
             at=self.at,
         )
-        return Execution(order, OrderState.FILLED, (fill,))

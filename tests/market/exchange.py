@@ -26,6 +26,8 @@ from market.core.symbols import DEFAULT_SYMBOLS
 
 TIME, KLINES, INFO = "/api/v3/time", "/api/v3/klines", "/api/v3/exchangeInfo"
 DAY, DEPTH = "/api/v3/ticker/24hr", "/api/v3/depth"
+FUNDING, INTEREST = "/fapi/v1/premiumIndex", "/fapi/v1/openInterest"
+RATIO, TAKER = "/futures/data/globalLongShortAccountRatio", "/futures/data/takerlongshortRatio"
 WEIGHTS = {TIME: 1, KLINES: 2, INFO: 20, DAY: 2, DEPTH: 5}
 CENT = Decimal("0.01")
 
@@ -83,7 +85,17 @@ class Exchange:
     # -- What it answers ------------------------------------------------------------------------------
 
     def answer(self, path: str, params: dict[str, str]) -> Any:
-        answers = {TIME: self.time, KLINES: self.klines, INFO: self.exchange_info, DAY: self.day, DEPTH: self.depth}
+        answers = {
+            TIME: self.time,
+            KLINES: self.klines,
+            INFO: self.exchange_info,
+            DAY: self.day,
+            DEPTH: self.depth,
+            FUNDING: self.funding,
+            INTEREST: self.interest,
+            RATIO: self.ratio,
+            TAKER: self.taker,
+        }
         if path not in answers:
             raise ExchangeSays(404, -1000, f"no such path: {path}")
         return answers[path](params)
@@ -143,6 +155,29 @@ class Exchange:
             "bids": [[str(price - CENT * n), "0.50000000"] for n in range(1, levels + 1)],
             "asks": [[str(price + CENT * n), "0.50000000"] for n in range(1, levels + 1)],
         }
+
+    def funding(self, params: dict[str, str]) -> Any:
+        symbol, now = self._known(params.get("symbol", "")), to_ms(self.now)
+        return {
+            "symbol": symbol,
+            "markPrice": f"{price_at(symbol, now // 60_000 * 60_000):.8f}",
+            "lastFundingRate": "0.00010000",
+            "nextFundingTime": now // 28_800_000 * 28_800_000 + 28_800_000,
+            "time": now,
+        }
+
+    def interest(self, params: dict[str, str]) -> Any:
+        return {"openInterest": "10659.509", "symbol": self._known(params.get("symbol", "")), "time": to_ms(self.now)}
+
+    def ratio(self, params: dict[str, str]) -> Any:
+        symbol, at = self._known(params.get("symbol", "")), to_ms(self.now) // 300_000 * 300_000
+        row = {"symbol": symbol, "longShortRatio": "1.5000", "longAccount": "0.6000", "shortAccount": "0.4000"}
+        return [{**row, "timestamp": at}]
+
+    def taker(self, params: dict[str, str]) -> Any:
+        self._known(params.get("symbol", ""))
+        at = to_ms(self.now) // 300_000 * 300_000
+        return [{"buySellRatio": "1.2500", "buyVol": "387.3300", "sellVol": "309.8640", "timestamp": at}]
 
     def _known(self, symbol: str) -> str:
         if symbol not in self.info:

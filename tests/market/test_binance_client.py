@@ -8,7 +8,8 @@ from decimal import Decimal
 
 import pytest
 
-from market.binance import BODY_BYTES_MAX, Around, Binance
+from market.asking import BODY_BYTES_MAX, Around
+from market.binance import Binance
 from market.core.answers import ExchangeError, Refused, RegionBlocked, StayAway, Unavailable, Unusable
 from market.core.backoff import Backoff
 from market.core.candles import Series, from_ms, to_ms

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from market.core.answers import ExchangeError, Json, TryAgain, Unusable, read_answer
 from market.core.backoff import Backoff
 from market.core.candles import Series, to_ms
-from market.core.exchange_info import NotTradable, listings, weight_limit
+from market.core.exchange_info import NotTradable, listings, tradable, weight_limit
 from market.core.kline_json import page_of
 from market.core.weights import MINUTE_MS, SHARE, WeightUse, after_answer, wait_s
 from tests.market.exchange import info_row, row
@@ -138,7 +138,7 @@ def test_the_older_name_of_the_smallest_notional_is_read_too() -> None:
         *filters(NOTIONAL=None),
         {"filterType": "MIN_NOTIONAL", "minNotional": "10.00000000", "applyToMarket": True},
     ]
-    assert listings(info(filters=older))["BTCUSDT"].min_notional == 10
+    assert tradable(listings(info(filters=older))["BTCUSDT"]).min_notional == 10
 
 
 @pytest.mark.parametrize(
@@ -168,9 +168,9 @@ def test_filters_that_make_no_sense_are_refused(content: Any, why: str) -> None:
 
 def test_a_pair_without_a_step_or_not_for_usdt_is_refused() -> None:
     with pytest.raises(NotTradable, match="no step of quantity"):
-        listings(info(filters=filters(LOT_SIZE={"stepSize": "0.00000000"})))
+        tradable(listings(info(filters=filters(LOT_SIZE={"stepSize": "0.00000000"})))["BTCUSDT"])
     with pytest.raises(NotTradable, match="is quoted in EUR; seasons are played in USDT"):
-        listings(info(symbol="BTCEUR", quoteAsset="EUR"))
+        tradable(listings(info(symbol="BTCEUR", quoteAsset="EUR"))["BTCEUR"])
 
 
 @pytest.mark.parametrize("limits", [None, {}, [7], [{"rateLimitType": "REQUEST_WEIGHT", "limit": "6000"}]])

@@ -1,6 +1,7 @@
 """No setting can name another host than the two of the exchange that cost nothing, or this machine."""
 
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -12,7 +13,15 @@ from hypothesis import strategies as st
 
 from market.binance import Binance
 from market.core import hosts
-from market.core.hosts import MARKET_DATA, TESTNET, ForbiddenHost, market_data_url, orders_url
+from market.core.hosts import (
+    FUTURES_QUESTIONS,
+    MARKET_DATA,
+    TESTNET,
+    ForbiddenHost,
+    futures_question,
+    market_data_url,
+    orders_url,
+)
 from tests.market.exchange import exchange_double
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,7 +93,26 @@ def test_the_hosts_are_named_in_one_file_and_the_live_exchange_in_none() -> None
         if ".binance.vision" in path.read_text() or "binance.com" in path.read_text()
     }
     assert named == {"market/core/hosts.py"}
-    assert "binance.com" not in Path(hosts.__file__).read_text()
+    assert re.findall(r"[a-z0-9.]*binance\.(?:com|us)", Path(hosts.__file__).read_text()) == ["fapi.binance.com"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/fapi/v1/order", "", "/", "/fapi/v1/premiumIndex/../order", "/fapi/v1/openInterest?x=1"]
+)
+def test_about_futures_four_questions_have_an_address_and_nothing_else(path: str) -> None:
+    with pytest.raises(ForbiddenHost, match="is no question"):
+        futures_question(path)
+    assert {futures_question(known) for known in FUTURES_QUESTIONS} == {
+        "https://fapi.binance.com/fapi/v1/premiumIndex",
+        "https://fapi.binance.com/fapi/v1/openInterest",
+        "https://fapi.binance.com/futures/data/globalLongShortAccountRatio",
+        "https://fapi.binance.com/futures/data/takerlongshortRatio",
+    }
+
+
+def test_no_public_name_gives_the_host_of_futures_away() -> None:
+    public = {name: value for name, value in vars(hosts).items() if not name.startswith("_")}
+    assert not [name for name, value in public.items() if "fapi.binance" in str(value)]
 
 
 def test_no_variable_of_the_environment_moves_the_market_data() -> None:
