@@ -17,7 +17,7 @@ HOMES = {
     "pandas_ta": "market/core/indicators.py",
 }
 
-FOREIGN_IN_CORE = {"pydantic"}
+FOREIGN_IN_CORE = {"numpy", "pydantic"}  # NumPy stays out of what the web process imports
 OUTSIDE = {
     *(
         "asyncio",
