@@ -12,6 +12,9 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent, Brief
+from competition.backtest_models import Backtest as Backtest
+from competition.backtest_models import BacktestRun as BacktestRun
+from competition.backtest_models import Sweep as Sweep
 from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
 from market.core.symbols import Symbol, symbols_of

@@ -22,6 +22,7 @@ Money = Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 12, max_digits=38, deci
 Bps = Annotated[Decimal, Field(ge=0, le=1000, max_digits=10, decimal_places=4)]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=12, decimal_places=10)]
 WEEK_S = 7 * 86_400
+SYNTHETIC_TIMEFRAME = "1h"
 FROZEN = "frozen"  # context of `Rules.model_validate` for rules that were checked when their season opened
 
 
@@ -41,7 +42,7 @@ class Rules(BaseModel):
     # the market and its clock
     market_source: Literal["synthetic", "stored"]
     market_seed: int = 1
-    timeframe: Literal["1h"] = "1h"
+    timeframe: Literal["1m", "5m", "15m", "1h", "4h", "1d"] = "1h"
     market_starts_at: AwareDatetime
     market_cycle_s: Seconds = WEEK_S
     price_max_age_market_s: int = Field(default=6 * 3600, gt=0, le=86_400)
@@ -144,9 +145,14 @@ def limits_do_not_contradict(rules: Rules) -> Iterator[str]:
 
 def band_is_wider_than_costs(rules: Rules) -> Iterator[str]:
     """Otherwise paying for a rebalance would itself call for the next one."""
-    narrowest = 2 * (rules.fee_bps + rules.slippage_bps) / Decimal(10_000) + Decimal("0.001")
+    narrowest = narrowest_band(rules.costs)
     if rules.drift_band < narrowest:
         yield f"drift_band {plain(rules.drift_band)} is too narrow for these costs; at least {plain(narrowest)}"
+
+
+def narrowest_band(costs: Costs) -> Decimal:
+    """The narrowest drift band under these costs, as a fraction of the portfolio's value."""
+    return 2 * (costs.fee_bps + costs.slippage_bps) / Decimal(10_000) + Decimal("0.001")
 
 
 def phases_fit_into_the_cycle(rules: Rules) -> Iterator[str]:
@@ -172,10 +178,18 @@ def trades_come_after_the_brief(rules: Rules) -> Iterator[str]:
         )
 
 
+def market_has_such_candles(rules: Rules) -> Iterator[str]:
+    if rules.market_source == "synthetic" and rules.timeframe != SYNTHETIC_TIMEFRAME:
+        yield f"timeframe {rules.timeframe}: the synthetic market has candles of {SYNTHETIC_TIMEFRAME} only"
+    if rules.price_max_age_market_s < TIMEFRAME_S[rules.timeframe]:
+        yield f"price_max_age_market_s is shorter than a candle of {rules.timeframe}: no price would be fresh"
+
+
 CHECKS = (
     universe_is_of_one_quote,
     limits_do_not_contradict,
     band_is_wider_than_costs,
     phases_fit_into_the_cycle,
     trades_come_after_the_brief,
+    market_has_such_candles,
 )

@@ -1,4 +1,4 @@
-"""The states of seasons, cycles and turns, and every transition that is allowed. An undeclared one raises."""
+"""The states of seasons, cycles, turns and backtests, and every transition allowed. An undeclared one raises."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -32,6 +32,16 @@ class TurnState(StrEnum):
     QUARANTINED = "quarantined"
 
 
+class BacktestState(StrEnum):
+    """`QUEUED` waits for a worker, `RUNNING` is under a lease. What failed or was cancelled may be asked for again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 TERMINAL_CYCLES = frozenset({CycleState.CLOSED, CycleState.HELD, CycleState.MISSED})
 TERMINAL_TURNS = frozenset({TurnState.SETTLED, TurnState.QUARANTINED})
 
@@ -55,11 +65,19 @@ TURN_TRANSITIONS: Mapping[TurnState, frozenset[TurnState]] = {
     TurnState.SETTLED: frozenset(),
     TurnState.QUARANTINED: frozenset(),
 }
+BACKTEST_TRANSITIONS: Mapping[BacktestState, frozenset[BacktestState]] = {
+    BacktestState.QUEUED: frozenset({BacktestState.RUNNING, BacktestState.CANCELLED}),
+    BacktestState.RUNNING: frozenset({BacktestState.DONE, BacktestState.FAILED, BacktestState.CANCELLED}),
+    BacktestState.DONE: frozenset(),
+    BacktestState.FAILED: frozenset({BacktestState.QUEUED}),
+    BacktestState.CANCELLED: frozenset({BacktestState.QUEUED}),
+}
 # By type, because members of different enumerations with the same text are equal to Python.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     SeasonState: SEASON_TRANSITIONS,
     CycleState: CYCLE_TRANSITIONS,
     TurnState: TURN_TRANSITIONS,
+    BacktestState: BACKTEST_TRANSITIONS,
 }
 
 
