@@ -9,6 +9,8 @@ from competition.pages.frame import Frame, current_season, frame_of, season_name
 from competition.pages.progress import as_of, progress_of
 from competition.views.answers import answer, fragment_of
 
+FRAGMENTS = ("board", "clock")
+
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
@@ -26,8 +28,10 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _board(request: HttpRequest, season: Season) -> HttpResponse:
     wish = wish_of(request.GET.get("sort", ""), request.GET.get("kind", ""))
-    fragment = fragment_of(request, ("board", "clock"))
+    fragment = fragment_of(request, FRAGMENTS)
     progress, now = progress_of(season), timezone.now()
     frame = frame_of(season, as_of(progress))
     page = clock_part(season, progress, now) if fragment == "clock" else board_page(season, progress, wish, now)
-    return answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)
+    response = answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)
+    response.headers["X-Season"] = season.slug
+    return response
