@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from aiohttp import ClientHandlerType, ClientMiddlewareType
 from yarl import URL
 
 from market.core.answers import ExchangeError, Json, Refused, Unusable, read_answer
@@ -229,7 +231,6 @@ class Testnet:
             data, headers = text.encode("ascii"), {**headers, **_FORM}
         elif text:
             url = f"{url}?{text}"
-        # A connection that is not kept cannot be found broken, which is when aiohttp would ask a second time by itself.
         async with (
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(force_close=True),
@@ -240,7 +241,12 @@ class Testnet:
                 trust_env=False,
             ) as session,
             session.request(
-                method, URL(url, encoded=True), data=data, headers=headers, allow_redirects=False
+                method,
+                URL(url, encoded=True),
+                data=data,
+                headers=headers,
+                allow_redirects=False,
+                middlewares=(_only_once(),),
             ) as response,
         ):
             body = bytearray()
@@ -249,6 +255,18 @@ class Testnet:
                 if len(body) > BODY_BYTES_MAX:
                     break
             return _Raw(response.status, {name.lower(): value for name, value in response.headers.items()}, bytes(body))
+
+
+def _only_once() -> ClientMiddlewareType:
+    """Ends the second try that aiohttp makes by itself of a GET or a DELETE whose connection broke."""
+    tries = count()
+
+    async def once(request: aiohttp.ClientRequest, handler: ClientHandlerType) -> aiohttp.ClientResponse:
+        if next(tries):
+            raise aiohttp.ClientConnectionError("the connection broke")
+        return await handler(request)
+
+    return once
 
 
 def _orders(content: Any) -> tuple[VenueOrder, ...]:

@@ -13,7 +13,7 @@ LAYERS = ("market", "portfolio", "agents", "competition")  # each may import tho
 OTHER_PACKAGES = ("config", "tests", "bench")
 HOMES = {
     **dict.fromkeys(("litellm", "openai"), "agents/llm.py"),
-    "binance": "market/binance.py",
+    "binance": "tests/venue/test_conformance.py",  # docs/decisions/0014: no part of the product speaks through it
     **dict.fromkeys(("pandas", "pandas_ta_classic"), "market/core/indicator_arrays.py"),
 }
 
