@@ -1,5 +1,4 @@
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from competition.models import Season
@@ -29,9 +28,9 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
 def _board(request: HttpRequest, season: Season) -> HttpResponse:
     wish = wish_of(request.GET.get("sort", ""), request.GET.get("kind", ""))
     fragment = fragment_of(request, FRAGMENTS)
-    progress, now = progress_of(season), timezone.now()
+    progress = progress_of(season)
     frame = frame_of(season, as_of(progress))
-    page = clock_part(season, progress, now) if fragment == "clock" else board_page(season, progress, wish, now)
+    page = clock_part(season, progress) if fragment == "clock" else board_page(season, progress, wish)
     response = answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)
     response.headers["X-Season"] = season.slug
     return response
