@@ -16,6 +16,7 @@ from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain, sha256_of, utc_text
 from portfolio.core.brokers import Costs
 from portfolio.core.decisions import Limits
+from portfolio.core.order_attempts import RESOLVED_AFTER_S
 
 Seconds = Annotated[int, Field(gt=0, le=366 * 86_400)]
 Money = Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 12, max_digits=38, decimal_places=8)]
@@ -23,6 +24,10 @@ Bps = Annotated[Decimal, Field(ge=0, le=1000, max_digits=10, decimal_places=4)]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=12, decimal_places=10)]
 WEEK_S = 7 * 86_400
 SYNTHETIC_TIMEFRAME = "1h"
+# Rules that came later, with what every season before them was played under. They are written down, and hashed, only
+# when chosen otherwise, so that the documents and hashes of those seasons stay what they were published as.
+CAME_LATER = {"execution": "paper"}
+SETTLING_S = 300  # of a trade window with fills of the venue, beside the time that an order of unknown outcome takes
 FROZEN = "frozen"  # context of `Rules.model_validate` for rules that were checked when their season opened
 
 
@@ -37,7 +42,8 @@ class Rules(BaseModel):
     capital: Money = Decimal(10_000)
     fee_bps: Bps = Decimal(10)
     slippage_bps: Bps = Decimal(5)
-    fills: Literal["reference"] = "reference"
+    execution: Literal["paper", "testnet"] = "paper"
+    fills: Literal["reference", "venue"] = "reference"
 
     # the market and its clock
     market_source: Literal["synthetic", "stored"]
@@ -92,7 +98,11 @@ class Rules(BaseModel):
 
     def document(self) -> dict[str, Any]:
         """The rules as plain JSON values, decimals and instants as text: what is stored, shown and hashed."""
-        return {name: _plain_value(value) for name, value in self.model_dump().items()}
+        return {
+            name: _plain_value(value)
+            for name, value in self.model_dump().items()
+            if name not in CAME_LATER or value != CAME_LATER[name]
+        }
 
     @cached_property
     def limits(self) -> Limits:
@@ -185,6 +195,19 @@ def market_has_such_candles(rules: Rules) -> Iterator[str]:
         yield f"price_max_age_market_s is shorter than a candle of {rules.timeframe}: no price would be fresh"
 
 
+def fills_come_from_where_orders_go(rules: Rules) -> Iterator[str]:
+    """The venue's fills have real prices and instants, and a lost answer takes its time to be cleared up."""
+    if rules.fills != "venue":
+        return
+    if rules.execution != "testnet":
+        yield 'fills of "venue" need orders that are sent there: set execution to "testnet"'
+    if (rules.market_cycle_s, rules.market_starts_at) != (rules.cycle_s, rules.starts_at):
+        yield 'fills of "venue" need a market that runs with the clock: its start and its cycle must be the season\'s'
+    narrowest = RESOLVED_AFTER_S + SETTLING_S
+    if rules.trade_window_s < narrowest:
+        yield f"trade_window_s must be at least {narrowest} for fills of the venue: a lost answer takes that long"
+
+
 CHECKS = (
     universe_is_of_one_quote,
     limits_do_not_contradict,
@@ -192,4 +215,5 @@ CHECKS = (
     phases_fit_into_the_cycle,
     trades_come_after_the_brief,
     market_has_such_candles,
+    fills_come_from_where_orders_go,
 )

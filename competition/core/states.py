@@ -24,10 +24,14 @@ class CycleState(StrEnum):
 
 
 class TurnState(StrEnum):
-    """`ASKING` until a verdict stands, `DECIDED` until it is carried out; then settled, or quarantined on a mismatch"""
+    """`ASKING` until a verdict stands, `DECIDED` until it is carried out; then settled, or quarantined on a mismatch.
+
+    `PROVISIONAL` is over for its cycle, and settled as soon as the outcome of its last order is known.
+    """
 
     ASKING = "asking"
     DECIDED = "decided"
+    PROVISIONAL = "provisional"
     SETTLED = "settled"
     QUARANTINED = "quarantined"
 
@@ -44,6 +48,8 @@ class BacktestState(StrEnum):
 
 TERMINAL_CYCLES = frozenset({CycleState.CLOSED, CycleState.HELD, CycleState.MISSED})
 TERMINAL_TURNS = frozenset({TurnState.SETTLED, TurnState.QUARANTINED})
+POSTED = frozenset({TurnState.SETTLED, TurnState.PROVISIONAL})  # what these executed is in the ledger
+TURNS_OVER = TERMINAL_TURNS | {TurnState.PROVISIONAL}  # nothing more happens to these while their cycle runs
 
 SEASON_TRANSITIONS: Mapping[SeasonState, frozenset[SeasonState]] = {
     SeasonState.DRAFT: frozenset({SeasonState.OPEN}),
@@ -61,7 +67,8 @@ CYCLE_TRANSITIONS: Mapping[CycleState, frozenset[CycleState]] = {
 }
 TURN_TRANSITIONS: Mapping[TurnState, frozenset[TurnState]] = {
     TurnState.ASKING: frozenset({TurnState.DECIDED}),
-    TurnState.DECIDED: frozenset({TurnState.SETTLED, TurnState.QUARANTINED}),
+    TurnState.DECIDED: frozenset({TurnState.PROVISIONAL, TurnState.SETTLED, TurnState.QUARANTINED}),
+    TurnState.PROVISIONAL: frozenset({TurnState.SETTLED}),
     TurnState.SETTLED: frozenset(),
     TurnState.QUARANTINED: frozenset(),
 }

@@ -115,7 +115,10 @@ def _standings(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -> 
         start = [Result(entry.slug, (rules.capital,), ZERO, ZERO, ZERO, due=0, valid=0) for entry in entries]
         return rank(start, rules)
     slugs = {entry.id: entry.slug for entry in entries}
-    return tuple(standing_row(row, slugs[row.entry_id]) for row in closed.standings.order_by("position"))
+    return tuple(
+        standing_row(row, slugs[row.entry_id])
+        for row in Standing.objects.current().filter(cycle=closed).order_by("position")
+    )
 
 
 def standing_row(row: Standing, slug: str) -> StandingRow:

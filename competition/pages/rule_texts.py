@@ -15,6 +15,11 @@ _SOURCES = {
     "synthetic": "made up by a program from a seed; no price was ever paid",
     "stored": "recorded candles of the exchange",
 }
+_EXECUTIONS = {"paper": "nowhere: they are on paper", "testnet": "to the spot testnet of Binance"}
+_FILLS = {
+    "reference": "on paper, at the shared price snapshot taken once after the deadline",
+    "venue": "those of the testnet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +206,19 @@ RULE_TEXTS: tuple[RuleText, ...] = (
         "A smaller difference from the target is not traded, so that the same target twice orders nothing.",
     ),
     RuleText(
+        "execution",
+        COSTS,
+        "Where orders go",
+        lambda rules: _EXECUTIONS[rules.execution],
+        "Play money either way. The testnet is the exchange's own, with prices of its own, and is wiped now and then.",
+    ),
+    RuleText(
         "fills",
         COSTS,
         "Fills",
-        lambda rules: "on paper, at the shared price snapshot",
-        "Everybody trades at the same prices, taken once after the deadline.",
+        lambda rules: _FILLS[rules.fills],
+        "At the shared prices everybody trades alike, and an order on the testnet is only proof that it could be "
+        "carried out. Fills of the testnet are booked as they came, with its prices and fees.",
     ),
     RuleText("fee_bps", COSTS, "Fee", lambda rules: _bps(rules.fee_bps), "Paid on every fill, by everyone."),
     RuleText(

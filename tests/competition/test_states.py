@@ -21,7 +21,7 @@ STATES = [state for kind in (SeasonState, CycleState, TurnState, BacktestState) 
 DECLARED = """
     season: draft -> open, open -> closed
     cycle: briefing -> asking, briefing -> held, asking -> trading, trading -> closing, closing -> closed
-    turn: asking -> decided, decided -> settled, decided -> quarantined
+    turn: asking -> decided, decided -> settled, decided -> quarantined, decided -> provisional, provisional -> settled
     backtest: queued -> running, queued -> cancelled, running -> done, running -> failed, running -> cancelled
     backtest: failed -> queued, cancelled -> queued
 """
