@@ -8,6 +8,8 @@ CREATE TRIGGER revision_append_only BEFORE UPDATE OR DELETE ON competition_revis
 CREATE TRIGGER revision_no_truncate BEFORE TRUNCATE ON competition_revision
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
+CREATE TRIGGER board_changed AFTER INSERT ON competition_revision FOR EACH ROW EXECUTE FUNCTION board_changed();
+
 CREATE FUNCTION provisional_turn_is_settled() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.state NOT IN ('provisional', 'settled') THEN
@@ -21,6 +23,7 @@ CREATE TRIGGER provisional_turn_is_settled BEFORE UPDATE ON competition_turn
 """
 
 BACKWARDS = """
+DROP TRIGGER board_changed ON competition_revision;
 DROP TRIGGER revision_append_only ON competition_revision;
 DROP TRIGGER revision_no_truncate ON competition_revision;
 DROP FUNCTION provisional_turn_is_settled CASCADE;
