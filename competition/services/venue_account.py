@@ -17,7 +17,7 @@ def open_account() -> Testnet:
     """
     if not (settings.BINANCE_API_KEY and settings.BINANCE_API_SECRET):
         raise NoAccount(
-            f"Set BINANCE_API_KEY and BINANCE_API_SECRET to those of an account at {TESTNET}; keys of the live exchange "
-            "do not work there."
+            f"Set BINANCE_API_KEY and BINANCE_API_SECRET to those of an account at {TESTNET}; "
+            "keys of the live exchange do not work there."
         )
     return Testnet(Keys(settings.BINANCE_API_KEY, settings.BINANCE_API_SECRET), settings.EXCHANGE_DOUBLE)
