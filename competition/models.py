@@ -12,6 +12,9 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models import Agent, Brief
+from competition.backtest_models import Backtest as Backtest
+from competition.backtest_models import BacktestRun as BacktestRun
+from competition.backtest_models import Sweep as Sweep
 from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
 from market.core.symbols import Symbol, symbols_of
@@ -133,7 +136,10 @@ class Cycle(models.Model):
 
 
 class Turn(models.Model):
-    """One entry's part in one cycle. `token` and `lease_until` say who is working on it, and until when."""
+    """One entry's part in one cycle. `token` and `lease_until` say who is working on it, and until when.
+
+    A provisional one waits for the outcome of an order: it alone changes after its cycle has closed, and only once.
+    """
 
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="turns")
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="turns")
@@ -186,8 +192,36 @@ class Turn(models.Model):
         )
 
 
+class Revision(models.Model):
+    """A board that was written again, because an order of that cycle or one before ended after it had closed.
+
+    The board written at closing is number 1 and has no row here. Standings say to which number they belong.
+    """
+
+    cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="revisions")
+    number = models.PositiveSmallIntegerField()
+    at = models.DateTimeField()
+    reason = models.CharField(max_length=500)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cycle", "number"], name="revision_number_unique"),
+            models.CheckConstraint(condition=Q(number__gt=1), name="revision_follows_the_first_board"),
+        ]
+
+    def __str__(self) -> str:
+        return f"revision {self.number} of {self.cycle}"
+
+
+class StandingQuerySet(models.QuerySet["Standing"]):
+    def current(self) -> "StandingQuerySet":
+        """The board of each cycle as its last revision left it."""
+        newer = Revision.objects.filter(cycle=models.OuterRef("cycle"), number__gt=models.OuterRef("revision"))
+        return self.filter(~models.Exists(newer))
+
+
 class Standing(models.Model):
-    """A row of the board as it stood when a cycle closed. Ratios are fractions."""
+    """A row of the board as it stood when a cycle closed, or was revised. Ratios are fractions."""
 
     cycle = models.ForeignKey(Cycle, on_delete=models.PROTECT, related_name="standings")
     entry = models.ForeignKey(Entry, on_delete=models.PROTECT, related_name="standings")
@@ -204,11 +238,14 @@ class Standing(models.Model):
     coverage = models.DecimalField(max_digits=24, decimal_places=6)
     due = models.PositiveIntegerField()
     valid = models.PositiveIntegerField()
+    revision = models.PositiveSmallIntegerField(default=1)
+
+    objects = StandingQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["cycle", "entry"], name="standing_unique"),
-            models.UniqueConstraint(fields=["cycle", "position"], name="standing_position_unique"),
+            models.UniqueConstraint(fields=["cycle", "entry", "revision"], name="standing_unique"),
+            models.UniqueConstraint(fields=["cycle", "position", "revision"], name="standing_position_unique"),
             models.CheckConstraint(
                 condition=Q(rank=None) & ~Q(unranked="") | Q(rank__isnull=False, unranked=""),
                 name="standing_ranked_or_reason",

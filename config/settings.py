@@ -58,6 +58,10 @@ MARKET_DATA = env.market_data("MARKET_DATA", default="synthetic")
 ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
 # For tests: an exchange double on this machine, http://127.0.0.1:PORT, instead of the exchange. No other host is taken.
 EXCHANGE_DOUBLE = env.str("EXCHANGE_DOUBLE", default="")
+# Secret: key of the account on the Binance spot testnet at which seasons with execution "testnet" trade.
+BINANCE_API_KEY = env.str("BINANCE_API_KEY", default="")
+# Secret: that account's secret. Only the process that executes orders needs the two.
+BINANCE_API_SECRET = env.str("BINANCE_API_SECRET", default="")
 # Least severe log message that is written: DEBUG, INFO, WARNING, ERROR, CRITICAL.
 LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 

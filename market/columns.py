@@ -13,7 +13,6 @@ import re
 import struct
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +23,7 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from market.core.candles import TIMEFRAME_S
+from market.core.columns import Columns
 from market.models import SeriesVersion
 
 logger = logging.getLogger(__name__)
@@ -56,28 +56,6 @@ COPY (
     ) AS candles
 ) TO STDOUT (FORMAT BINARY)
 """
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Columns:
-    """The candles of one series, oldest first, as arrays that cannot be written to; prices in quote per base.
-
-    `open_ms` is int64, the others are float64: the nearest to what is stored. For figures and signals, never for money.
-    """
-
-    open_ms: NDArray[np.int64]
-    opens: NDArray[np.float64]
-    highs: NDArray[np.float64]
-    lows: NDArray[np.float64]
-    closes: NDArray[np.float64]
-    volumes: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.open_ms)
-
-    def all(self) -> tuple[NDArray[np.int64 | np.float64], ...]:
-        """The six arrays in the order of the fields."""
-        return (self.open_ms, self.opens, self.highs, self.lows, self.closes, self.volumes)
 
 
 def candle_columns(symbol: str, timeframe: str) -> Columns:

@@ -15,6 +15,14 @@ from portfolio.core.book import Account, JournalKind
 from portfolio.core.orders import Execution, OrderState, Side
 from portfolio.core.orders import Fill as FillValue
 from portfolio.core.orders import Order as OrderValue
+from portfolio.exchange_models import (  # noqa: F401 - Django looks for models here
+    AttemptChange,
+    ExchangeTrade,
+    Incident,
+    OrderAttempt,
+    TradingHalt,
+    VenueEpoch,
+)
 
 
 def choices(names: type) -> list[tuple[str, str]]:
@@ -155,17 +163,31 @@ class Fill(models.Model):
         )
 
 
+class ValuationQuerySet(models.QuerySet["Valuation"]):
+    def current(self) -> "ValuationQuerySet":
+        """Without those that a later revision has taken the place of."""
+        newer = Valuation.objects.filter(
+            portfolio=models.OuterRef("portfolio"),
+            cycle_number=models.OuterRef("cycle_number"),
+            revision__gt=models.OuterRef("revision"),
+        )
+        return self.filter(~models.Exists(newer))
+
+
 class Valuation(models.Model):
-    """A book at prices at an instant: cycle 0 is the start capital."""
+    """A book at prices at an instant: cycle 0 is the start capital. A fill that came late adds another revision."""
 
     portfolio = models.ForeignKey(Portfolio, on_delete=models.PROTECT, related_name="valuations")
     cycle_number = models.PositiveIntegerField()
     at = models.DateTimeField()
     value = models.DecimalField(max_digits=38, decimal_places=18)
+    revision = models.PositiveSmallIntegerField(default=1)
+
+    objects = ValuationQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["portfolio", "cycle_number"], name="valuation_unique"),
+            models.UniqueConstraint(fields=["portfolio", "cycle_number", "revision"], name="valuation_unique"),
             models.CheckConstraint(condition=Q(value__gte=0, value__lt=BOUND), name="valuation_not_negative"),
         ]
 

@@ -8,7 +8,7 @@ from agents.core.brief import Brief
 from competition.core.engine import decide_turn
 from competition.core.schedule import market_time, trading_ends
 from competition.core.season_record import CycleRecord, EntryRecord, Said, SeasonRecord, TurnRow
-from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, CycleState, TurnState
+from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, TURNS_OVER, CycleState, TurnState
 from market.core.canonical import plain
 from market.core.exact import EXACT
 from portfolio.core.book import AMOUNT_SCALE, Book, value_of
@@ -28,7 +28,7 @@ def turns_end_with_their_cycle(season: SeasonRecord, entry: EntryRecord) -> Iter
         turn = turns.get(cycle.number)
         if cycle.state is CycleState.CLOSED and turn is None:
             yield f"week {cycle.number} closed without a turn of it"
-        if cycle.state in TERMINAL_CYCLES and turn is not None and turn.state not in TERMINAL_TURNS:
+        if cycle.state in TERMINAL_CYCLES and turn is not None and turn.state not in TURNS_OVER:
             yield f"its turn of week {cycle.number} is {turn.state}, and the week is {cycle.state}"
 
 

@@ -16,12 +16,18 @@ from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain, sha256_of, utc_text
 from portfolio.core.brokers import Costs
 from portfolio.core.decisions import Limits
+from portfolio.core.order_attempts import RESOLVED_AFTER_S
 
 Seconds = Annotated[int, Field(gt=0, le=366 * 86_400)]
 Money = Annotated[Decimal, Field(gt=0, le=Decimal(10) ** 12, max_digits=38, decimal_places=8)]
 Bps = Annotated[Decimal, Field(ge=0, le=1000, max_digits=10, decimal_places=4)]
 Fraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=12, decimal_places=10)]
 WEEK_S = 7 * 86_400
+SYNTHETIC_TIMEFRAME = "1h"
+# Rules that came later, with what every season before them was played under. They are written down, and hashed, only
+# when chosen otherwise, so that the documents and hashes of those seasons stay what they were published as.
+CAME_LATER = {"execution": "paper"}
+SETTLING_S = 300  # of a trade window with fills of the venue, beside the time that an order of unknown outcome takes
 FROZEN = "frozen"  # context of `Rules.model_validate` for rules that were checked when their season opened
 
 
@@ -36,12 +42,13 @@ class Rules(BaseModel):
     capital: Money = Decimal(10_000)
     fee_bps: Bps = Decimal(10)
     slippage_bps: Bps = Decimal(5)
-    fills: Literal["reference"] = "reference"
+    execution: Literal["paper", "testnet"] = "paper"
+    fills: Literal["reference", "venue"] = "reference"
 
     # the market and its clock
     market_source: Literal["synthetic", "stored", "binance"]
     market_seed: int = 1
-    timeframe: Literal["1h"] = "1h"
+    timeframe: Literal["1m", "5m", "15m", "1h", "4h", "1d"] = "1h"
     market_starts_at: AwareDatetime
     market_cycle_s: Seconds = WEEK_S
     price_max_age_market_s: int = Field(default=6 * 3600, gt=0, le=86_400)
@@ -91,7 +98,11 @@ class Rules(BaseModel):
 
     def document(self) -> dict[str, Any]:
         """The rules as plain JSON values, decimals and instants as text: what is stored, shown and hashed."""
-        return {name: _plain_value(value) for name, value in self.model_dump().items()}
+        return {
+            name: _plain_value(value)
+            for name, value in self.model_dump().items()
+            if name not in CAME_LATER or value != CAME_LATER[name]
+        }
 
     @cached_property
     def limits(self) -> Limits:
@@ -144,9 +155,14 @@ def limits_do_not_contradict(rules: Rules) -> Iterator[str]:
 
 def band_is_wider_than_costs(rules: Rules) -> Iterator[str]:
     """Otherwise paying for a rebalance would itself call for the next one."""
-    narrowest = 2 * (rules.fee_bps + rules.slippage_bps) / Decimal(10_000) + Decimal("0.001")
+    narrowest = narrowest_band(rules.costs)
     if rules.drift_band < narrowest:
         yield f"drift_band {plain(rules.drift_band)} is too narrow for these costs; at least {plain(narrowest)}"
+
+
+def narrowest_band(costs: Costs) -> Decimal:
+    """The narrowest drift band under these costs, as a fraction of the portfolio's value."""
+    return 2 * (costs.fee_bps + costs.slippage_bps) / Decimal(10_000) + Decimal("0.001")
 
 
 def phases_fit_into_the_cycle(rules: Rules) -> Iterator[str]:
@@ -179,6 +195,26 @@ def the_exchange_keeps_our_time(rules: Rules) -> Iterator[str]:
         yield "market_source binance runs by the wall clock: market_starts_at and market_cycle_s must be those of it"
 
 
+def market_has_such_candles(rules: Rules) -> Iterator[str]:
+    if rules.market_source == "synthetic" and rules.timeframe != SYNTHETIC_TIMEFRAME:
+        yield f"timeframe {rules.timeframe}: the synthetic market has candles of {SYNTHETIC_TIMEFRAME} only"
+    if rules.price_max_age_market_s < TIMEFRAME_S[rules.timeframe]:
+        yield f"price_max_age_market_s is shorter than a candle of {rules.timeframe}: no price would be fresh"
+
+
+def fills_come_from_where_orders_go(rules: Rules) -> Iterator[str]:
+    """The venue's fills have real prices and instants, and a lost answer takes its time to be cleared up."""
+    if rules.fills != "venue":
+        return
+    if rules.execution != "testnet":
+        yield 'fills of "venue" need orders that are sent there: set execution to "testnet"'
+    if (rules.market_cycle_s, rules.market_starts_at) != (rules.cycle_s, rules.starts_at):
+        yield 'fills of "venue" need a market that runs with the clock: its start and its cycle must be the season\'s'
+    narrowest = RESOLVED_AFTER_S + SETTLING_S
+    if rules.trade_window_s < narrowest:
+        yield f"trade_window_s must be at least {narrowest} for fills of the venue: a lost answer takes that long"
+
+
 CHECKS = (
     universe_is_of_one_quote,
     limits_do_not_contradict,
@@ -186,4 +222,6 @@ CHECKS = (
     phases_fit_into_the_cycle,
     trades_come_after_the_brief,
     the_exchange_keeps_our_time,
+    market_has_such_candles,
+    fills_come_from_where_orders_go,
 )

@@ -1,4 +1,4 @@
-"""The states of seasons, cycles and turns, and every transition that is allowed. An undeclared one raises."""
+"""The states of seasons, cycles, turns and backtests, and every transition allowed. An undeclared one raises."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,16 +24,32 @@ class CycleState(StrEnum):
 
 
 class TurnState(StrEnum):
-    """`ASKING` until a verdict stands, `DECIDED` until it is carried out; then settled, or quarantined on a mismatch"""
+    """`ASKING` until a verdict stands, `DECIDED` until it is carried out; then settled, or quarantined on a mismatch.
+
+    `PROVISIONAL` is over for its cycle, and settled as soon as the outcome of its last order is known.
+    """
 
     ASKING = "asking"
     DECIDED = "decided"
+    PROVISIONAL = "provisional"
     SETTLED = "settled"
     QUARANTINED = "quarantined"
 
 
+class BacktestState(StrEnum):
+    """`QUEUED` waits for a worker, `RUNNING` is under a lease. What failed or was cancelled may be asked for again."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
 TERMINAL_CYCLES = frozenset({CycleState.CLOSED, CycleState.HELD, CycleState.MISSED})
 TERMINAL_TURNS = frozenset({TurnState.SETTLED, TurnState.QUARANTINED})
+POSTED = frozenset({TurnState.SETTLED, TurnState.PROVISIONAL})  # what these executed is in the ledger
+TURNS_OVER = TERMINAL_TURNS | {TurnState.PROVISIONAL}  # nothing more happens to these while their cycle runs
 
 SEASON_TRANSITIONS: Mapping[SeasonState, frozenset[SeasonState]] = {
     SeasonState.DRAFT: frozenset({SeasonState.OPEN}),
@@ -51,15 +67,24 @@ CYCLE_TRANSITIONS: Mapping[CycleState, frozenset[CycleState]] = {
 }
 TURN_TRANSITIONS: Mapping[TurnState, frozenset[TurnState]] = {
     TurnState.ASKING: frozenset({TurnState.DECIDED}),
-    TurnState.DECIDED: frozenset({TurnState.SETTLED, TurnState.QUARANTINED}),
+    TurnState.DECIDED: frozenset({TurnState.PROVISIONAL, TurnState.SETTLED, TurnState.QUARANTINED}),
+    TurnState.PROVISIONAL: frozenset({TurnState.SETTLED}),
     TurnState.SETTLED: frozenset(),
     TurnState.QUARANTINED: frozenset(),
+}
+BACKTEST_TRANSITIONS: Mapping[BacktestState, frozenset[BacktestState]] = {
+    BacktestState.QUEUED: frozenset({BacktestState.RUNNING, BacktestState.CANCELLED}),
+    BacktestState.RUNNING: frozenset({BacktestState.DONE, BacktestState.FAILED, BacktestState.CANCELLED}),
+    BacktestState.DONE: frozenset(),
+    BacktestState.FAILED: frozenset({BacktestState.QUEUED}),
+    BacktestState.CANCELLED: frozenset({BacktestState.QUEUED}),
 }
 # By type, because members of different enumerations with the same text are equal to Python.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     SeasonState: SEASON_TRANSITIONS,
     CycleState: CYCLE_TRANSITIONS,
     TurnState: TURN_TRANSITIONS,
+    BacktestState: BACKTEST_TRANSITIONS,
 }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 
 from competition.core.ranking import Result, StandingRow, rank
@@ -84,12 +83,12 @@ class ClockPart:
     later: Later | None
 
 
-def clock_part(season: Season, progress: Progress, now: datetime) -> ClockPart:
+def clock_part(season: Season, progress: Progress) -> ClockPart:
     """The clock by itself: no query."""
-    return ClockPart(clock_of(season, progress, now), later_of(progress))
+    return ClockPart(clock_of(season, progress), later_of(progress))
 
 
-def board_page(season: Season, progress: Progress, wish: Wish, now: datetime) -> BoardPage:
+def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
     """Everything the leaderboard shows: seven queries."""
     rules = season.rule_book
     entries = entries_of(season)
@@ -102,7 +101,7 @@ def board_page(season: Season, progress: Progress, wish: Wish, now: datetime) ->
         week=progress.week,
         weeks=rules.cycles,
         lead=lead_of(board, names, rules, progress.week, by_lot, is_over=season.state == SeasonState.CLOSED),
-        clock=clock_of(season, progress, now),
+        clock=clock_of(season, progress),
         chart=_chart(entries, names, rules, curves, board),
         table=_table(board, entries, names, wish, season, curves, progress.priced),
         latest=latest_of(closed, entries, names, rules.quote) if closed else None,
@@ -116,7 +115,10 @@ def _standings(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -> 
         start = [Result(entry.slug, (rules.capital,), ZERO, ZERO, ZERO, due=0, valid=0) for entry in entries]
         return rank(start, rules)
     slugs = {entry.id: entry.slug for entry in entries}
-    return tuple(standing_row(row, slugs[row.entry_id]) for row in closed.standings.order_by("position"))
+    return tuple(
+        standing_row(row, slugs[row.entry_id])
+        for row in Standing.objects.current().filter(cycle=closed).order_by("position")
+    )
 
 
 def standing_row(row: Standing, slug: str) -> StandingRow:

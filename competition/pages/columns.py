@@ -61,6 +61,8 @@ COLUMNS: tuple[Column, ...] = (
 )
 KINDS: Mapping[str, str] = {"": "Everyone", "model": "Models", "firm": "Firms", "baseline": "Baselines"}
 
+PARAMETERS = frozenset({"sort", "kind"})  # of a board's address; any other changes nothing
+
 
 def wish_of(sort: str, kind: str) -> Wish:
     """Read `?sort=` (a column, with a minus for the other direction) and `?kind=`; raises `NotThere`."""

@@ -67,7 +67,8 @@ def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) 
     """The curves of these portfolios from the start to `last_week`: one query."""
     values: defaultdict[int, dict[int, Decimal]] = defaultdict(dict)
     instants: dict[int, datetime] = {}
-    rows = Valuation.objects.filter(portfolio__in=portfolio_ids, cycle_number__in=thinned(last_week, POINTS_MAX))
+    weeks_shown = thinned(last_week, POINTS_MAX)
+    rows = Valuation.objects.current().filter(portfolio__in=portfolio_ids, cycle_number__in=weeks_shown)
     for portfolio_id, week, at, value in rows.values_list("portfolio_id", "cycle_number", "at", "value"):
         values[portfolio_id][week] = (value / capital * 100).quantize(_TWO_PLACES)
         instants[week] = at

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Max
 from django.urls import reverse
 
-from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, CycleState, TurnState
+from competition.core.states import TERMINAL_CYCLES, TURNS_OVER, CycleState, TurnState
 from competition.models import Cycle, Season
 from competition.pages.figures import NOTHING, Figure, Moment, listed, moment, percent, price, signed_percent
 from competition.pages.frame import Link, NotThere
@@ -166,7 +166,7 @@ def _sentence(cycle: Cycle, state: CycleState) -> str:
     if state is CycleState.TRADING and cycle.trade_snapshot is None:
         return "All verdicts are in. Trading waits for the one price snapshot that everybody trades at."
     if state is CycleState.TRADING:
-        over = sum(count for (at, _), count in counts.items() if at in TERMINAL_TURNS)
+        over = sum(count for (at, _), count in counts.items() if at in TURNS_OVER)
         return f"Orders are being carried out: {over} of {everybody} are settled."
     if state is CycleState.CLOSING:
         return "Every turn is settled. The board is being written."

@@ -122,7 +122,7 @@ def _models(agent: Agent) -> tuple[tuple[str, str], ...]:
 
 def _standings(pair: Sequence[Entry], progress: Progress) -> dict[str, StandingRow]:
     slugs = {entry.id: entry.slug for entry in pair}
-    rows = Standing.objects.filter(cycle=progress.closed, entry__in=pair) if progress.closed else ()
+    rows = Standing.objects.current().filter(cycle=progress.closed, entry__in=pair) if progress.closed else ()
     return {slugs[row.entry_id]: standing_row(row, slugs[row.entry_id]) for row in rows}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Self
 
-from competition.core.states import TurnState
+from competition.core.states import POSTED, TURNS_OVER
 from competition.models import Turn
 from competition.pages.figures import NOTHING, basis_points, money, price, quantity
 from competition.pages.holdings import PricedBook
@@ -111,8 +111,8 @@ def book_shown(portfolio: Mapping[str, Any], at: PriceList) -> Book:
 
 def book_lines(turn: Turn, before: Book, orders: Executed, at: PriceList) -> tuple[BookLine, ...]:
     """The book before the turn and, once it is settled, after its fills; a turn set aside changed nothing."""
-    over = turn.state in (TurnState.SETTLED, TurnState.QUARANTINED)
-    fills = [fill for _, fills in orders for fill in fills] if turn.state == TurnState.SETTLED else []
+    over = turn.state in TURNS_OVER
+    fills = [fill for _, fills in orders for fill in fills] if turn.state in POSTED else []
     journals = [fill_journal(fill.value(), at.symbols[fill.symbol]) for fill in fills]
     sides = [before, fold(journals, before)] if over else [before]
     values = [PricedBook(book, at.prices, at.symbols, at.quote).values() for book in sides]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from competition.core.states import TurnState
+from competition.core.states import POSTED
 from competition.models import Entry, Turn
 from competition.pages.figures import NOTHING, Moment, basis_points, moment, money, price, quantity
 from competition.pages.frame import NotThere
@@ -101,7 +101,7 @@ def ways(name: str, page: int, *, has_rows: bool, has_more: bool) -> tuple[Way, 
 
 
 def _decision(turn: Turn, deed: Deed, quote: str) -> DecisionLine:
-    settled = turn.state == TurnState.SETTLED
+    settled = turn.state in POSTED
     return DecisionLine(
         cycle=turn.cycle.number,
         at=moment(turn.cycle.deadline_at),

@@ -1,7 +1,6 @@
 """How far a season is, and the clock that says so."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet, Subquery
@@ -9,7 +8,7 @@ from django.db.models import Q, QuerySet, Subquery
 from competition.core.schedule import boundary
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState
 from competition.models import Cycle, Season
-from competition.pages.figures import Moment, every, exact_duration, moment, relative
+from competition.pages.figures import Moment, every, exact_duration, moment
 from competition.pages.text import line
 from competition.pages.words import Mark, cycle_mark
 
@@ -40,11 +39,15 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """One line of the clock; `note` says how far off the instant is, or why there is none."""
+    """One line of the clock; `note` says what to know of the instant, or why there is none.
+
+    How far off it is, is for the visitor's own clock: a board is made when it changes, and read for days.
+    """
 
     label: str
     at: Moment | None
     note: str
+    is_counted: bool = False
 
 
 def progress_of(season: Season) -> Progress:
@@ -68,15 +71,15 @@ def later_of(progress: Progress) -> Later | None:
     return Later(newest.number, cycle_mark(newest.state), line(newest.reason), newest.state not in TERMINAL_CYCLES)
 
 
-def clock_of(season: Season, progress: Progress, now: datetime) -> tuple[Hand, ...]:
+def clock_of(season: Season, progress: Progress) -> tuple[Hand, ...]:
     """Last decision, next decision, and how fresh the data is."""
     closed = progress.closed
     last = Hand("Last decisions", None, "none yet")
     if closed and closed.closed_at:
-        last = _hand("Last decisions", closed.closed_at, now)
+        last = Hand("Last decisions", moment(closed.closed_at), "", is_counted=True)
     fresh = closed.trade_as_of if closed else season.rule_book.market_starts_at
     note = "" if runs_with_the_clock(season) else "market time"
-    hands = (last, _next(season, progress, now), Hand("Prices as of", moment(fresh) if fresh else None, note))
+    hands = (last, _next(season, progress), Hand("Prices as of", moment(fresh) if fresh else None, note))
     return (*hands, Hand("Pace", None, pace(season)))
 
 
@@ -99,18 +102,14 @@ def runs_with_the_clock(season: Season) -> bool:
     return season.rule_book.cycle_s == season.rule_book.market_cycle_s
 
 
-def _next(season: Season, progress: Progress, now: datetime) -> Hand:
+def _next(season: Season, progress: Progress) -> Hand:
     rules = season.rule_book
     if season.state == SeasonState.CLOSED:
         return Hand("Next decisions", None, f"none: {line(season.close_reason)}")
     number = progress.newest.number + 1 if progress.newest else 1
     if number > rules.cycles:
         return Hand("Next decisions", None, "none: the last week is under way")
-    return _hand("Next decisions", boundary(rules, number), now)
-
-
-def _hand(label: str, at: datetime, now: datetime) -> Hand:
-    return Hand(label, moment(at), relative(at, now))
+    return Hand("Next decisions", moment(boundary(rules, number)), "", is_counted=True)
 
 
 def _newest(season: Season, mark: Q) -> QuerySet[Cycle, Any]:

@@ -16,6 +16,11 @@ _SOURCES = {
     "stored": "recorded candles of the exchange",
     "binance": "Binance's public data, kept current while the season is played",
 }
+_EXECUTIONS = {"paper": "nowhere: they are on paper", "testnet": "to the spot testnet of Binance"}
+_FILLS = {
+    "reference": "on paper, at the shared price snapshot taken once after the deadline",
+    "venue": "those of the testnet",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +43,8 @@ def _ten_places(fraction: Decimal) -> str:
 
 
 def _fills(rules: Rules) -> str:
-    if rules.market_source != "binance":
-        return "on paper, at the shared price snapshot"
+    if rules.market_source != "binance" or rules.fills != "reference":
+        return _FILLS[rules.fills]
     return (
         "on paper, level by level through the order book recorded with the shared price snapshot, for each entry as if "
         "it were alone; without a usable book at the newest closed candle's price"
@@ -211,11 +216,19 @@ RULE_TEXTS: tuple[RuleText, ...] = (
         "A smaller difference from the target is not traded, so that the same target twice orders nothing.",
     ),
     RuleText(
+        "execution",
+        COSTS,
+        "Where orders go",
+        lambda rules: _EXECUTIONS[rules.execution],
+        "Play money either way. The testnet is the exchange's own, with prices of its own, and is wiped now and then.",
+    ),
+    RuleText(
         "fills",
         COSTS,
         "Fills",
         _fills,
-        "Everybody trades at the same prices, taken once after the deadline.",
+        "At the shared prices everybody trades alike, and an order on the testnet is only proof that it could be "
+        "carried out. Fills of the testnet are booked as they came, with its prices and fees.",
     ),
     RuleText("fee_bps", COSTS, "Fee", lambda rules: _bps(rules.fee_bps), "Paid on every fill, by everyone."),
     RuleText(

@@ -54,6 +54,11 @@ TURN_FAILURES: Mapping[TurnState, tuple[str, str]] = {
         "The process dies between two orders",
         "The turn is carried out again from the record: same prices, same order numbers, nothing twice.",
     ),
+    TurnState.PROVISIONAL: (
+        "The exchange does not say what became of an order",
+        "The board is published without it, its symbol is not traded for this entry, and the exchange is asked until "
+        "it answers: then the fill is posted and the boards are written again.",
+    ),
     TurnState.SETTLED: ("", "Orders, fills and postings are on record for good."),
     TurnState.QUARANTINED: ("", "The ledger did not add up: nothing is posted, the book before stands, in public."),
 }

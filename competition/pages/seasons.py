@@ -54,7 +54,9 @@ def _leaders(weeks: dict[int, int]) -> dict[int, list[Standing]]:
     for season_id, week in weeks.items():
         newest |= Q(cycle__season=season_id, cycle__number=week)
     leaders: dict[int, list[Standing]] = {}
-    rows = Standing.objects.filter(newest, rank=1).select_related("cycle", "entry__agent").order_by("position")
+    rows = (
+        Standing.objects.current().filter(newest, rank=1).select_related("cycle", "entry__agent").order_by("position")
+    )
     for row in rows:
         leaders.setdefault(row.cycle.season_id, []).append(row)
     return leaders

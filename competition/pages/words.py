@@ -29,6 +29,7 @@ CYCLE_MARKS: Mapping[str, tuple[str, str, str]] = {
     CycleState.MISSED: ("Missed", "cross", "failed"),
 }
 _QUARANTINED = ("Set aside", "triangle", "failed")
+_PROVISIONAL = ("Provisional", "half", "running")
 _WAITING = ("Being asked", "half", "running")
 
 # amount in quote by (side, symbol)
@@ -61,6 +62,8 @@ def turn_mark(turn: Turn) -> Mark:
     """The verdict, unless it does not stand yet or could not be carried out."""
     if turn.state == TurnState.QUARANTINED:
         return Mark(*_QUARANTINED)
+    if turn.state == TurnState.PROVISIONAL:
+        return Mark(*_PROVISIONAL)
     return Mark(*VERDICT_MARKS[turn.verdict]) if turn.verdict else Mark(*_WAITING)
 
 
@@ -98,6 +101,8 @@ def _did(turn: Turn, traded: Traded, quote: str) -> str:
         return "Changed nothing"
     if turn.verdict != VerdictKind.REBALANCE:
         return f"No order: {why_invalid(turn)}"
+    if turn.state == TurnState.PROVISIONAL:
+        return f"Waits for the outcome of an order: {line(turn.trade_reason)}"
     if turn.state != TurnState.SETTLED:
         return "New weights, not traded yet"
     return trades_text(traded, quote) or _why_no_trade(turn)

@@ -47,13 +47,13 @@ def _add_turns(tallies: dict[int, Tally], cycle: Cycle) -> None:
 
 
 def _add_values(by_portfolio: dict[int, Tally], number: int) -> None:
-    rows = Valuation.objects.filter(portfolio__in=by_portfolio, cycle_number=number)
+    rows = Valuation.objects.current().filter(portfolio__in=by_portfolio, cycle_number=number)
     for portfolio_id, value in rows.values_list("portfolio", "value"):
         by_portfolio[portfolio_id].values.append(value)
 
 
 def _stored_board(cycle: Cycle) -> list[StandingRow]:
-    rows = Standing.objects.filter(cycle=cycle).select_related("entry").order_by("position")
+    rows = Standing.objects.current().filter(cycle=cycle).select_related("entry").order_by("position")
     names = [name for name in StandingRow.__dataclass_fields__ if name != "entry"]
     return [StandingRow(row.entry.slug, *(getattr(row, name) for name in names)) for row in rows]
 

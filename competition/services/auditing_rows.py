@@ -70,7 +70,9 @@ def entry_record(season: SeasonRecord, entry: Entry) -> EntryRecord:
     """Everything of one entry but its texts. Reads the portfolio's journals, orders and valuations whole."""
     turns = tuple(_turn_row(turn) for turn in _turns(entry))
     ledger = _ledger(season, entry.portfolio, turns)
-    valuations = Valuation.objects.filter(portfolio=entry.portfolio_id).values_list("cycle_number", "at", "value")
+    valuations = (
+        Valuation.objects.current().filter(portfolio=entry.portfolio_id).values_list("cycle_number", "at", "value")
+    )
     return EntryRecord(
         slug=entry.slug,
         ledger=ledger,

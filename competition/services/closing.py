@@ -37,7 +37,7 @@ def results_of(season: Season, number: int) -> list[Result]:
     """Every entry's result up to and including cycle `number`, from its turns and valuations."""
     entries = list(season.entries.order_by("number"))
     values: defaultdict[int, list[Decimal]] = defaultdict(list)
-    valuations = Valuation.objects.filter(portfolio__entry__season=season, cycle_number__lte=number)
+    valuations = Valuation.objects.current().filter(portfolio__entry__season=season, cycle_number__lte=number)
     for portfolio_id, value in valuations.order_by("cycle_number").values_list("portfolio_id", "value"):
         values[portfolio_id].append(value)
     totals = {

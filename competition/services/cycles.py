@@ -189,7 +189,7 @@ def last_board(season: Season) -> tuple[BoardLine, ...]:
     last = season.cycles.closed().order_by("-number").first()
     if last is None:
         return ()
-    rows = Standing.objects.filter(cycle=last).select_related("entry").order_by("position")
+    rows = Standing.objects.current().filter(cycle=last).select_related("entry").order_by("position")
     return tuple(BoardLine(neutral_id(row.entry.number), row.rank, row.net_return) for row in rows)
 
 

@@ -12,7 +12,7 @@ from competition.core.play import Contestant, PlayedCycle, PlayedSeason, play
 from competition.core.rules import WEEK_S, Rules
 from competition.core.schedule import asking_ends, boundary, market_time
 from competition.services.markets import candles_of
-from market.core.candles import Candles
+from market.core.candles import TIMEFRAME_S, Candles
 from market.core.canonical import plain
 from market.core.snapshot import HISTORY
 from market.queries import coverage, listed_symbols, loaded
@@ -84,13 +84,13 @@ def _whole_season(rules: Rules) -> Candles:
 
 def _check_coverage(rules: Rules) -> None:
     """Every symbol must be known from the first snapshot to the last trade; what is missing is named with its dates."""
-    needed_last = last_instant(rules)
+    needed_last, candle = last_instant(rules), timedelta(seconds=TIMEFRAME_S[rules.timeframe])
     problems = []
     for name in rules.universe:
         stored = coverage(name, rules.timeframe)
         if stored is None:
             problems.append(f"{name} has no {rules.timeframe} candles at all")
-        elif stored.first_open >= rules.market_starts_at or stored.last_open + timedelta(hours=1) < needed_last:
+        elif stored.first_open >= rules.market_starts_at or stored.last_open + candle < needed_last:
             problems.append(f"{name} has candles only from {stored.first_open:%Y-%m-%d} to {stored.last_open:%Y-%m-%d}")
     if problems:
         wanted = f"{rules.market_starts_at:%Y-%m-%d} to {needed_last:%Y-%m-%d}"

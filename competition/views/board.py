@@ -1,5 +1,4 @@
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from competition.models import Season
@@ -8,6 +7,8 @@ from competition.pages.columns import wish_of
 from competition.pages.frame import Frame, current_season, frame_of, season_named
 from competition.pages.progress import as_of, progress_of
 from competition.views.answers import answer, fragment_of
+
+FRAGMENTS = ("board", "clock")
 
 
 @require_safe
@@ -26,8 +27,10 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _board(request: HttpRequest, season: Season) -> HttpResponse:
     wish = wish_of(request.GET.get("sort", ""), request.GET.get("kind", ""))
-    fragment = fragment_of(request, ("board", "clock"))
-    progress, now = progress_of(season), timezone.now()
+    fragment = fragment_of(request, FRAGMENTS)
+    progress = progress_of(season)
     frame = frame_of(season, as_of(progress))
-    page = clock_part(season, progress, now) if fragment == "clock" else board_page(season, progress, wish, now)
-    return answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)
+    page = clock_part(season, progress) if fragment == "clock" else board_page(season, progress, wish)
+    response = answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)
+    response.headers["X-Season"] = season.slug
+    return response

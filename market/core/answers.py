@@ -75,7 +75,7 @@ def read_answer(status: int, headers: Mapping[str, str], body: bytes) -> Json | 
         return _told_to_wait(status, headers)
     if status >= 500:
         return TryAgain(f"HTTP {status}")
-    content = _parsed(body)
+    content = parsed_json(body)
     if status == 200:
         return content or TryAgain("an answer that is not JSON, or cut off")
     return _refused(status, content)
@@ -89,7 +89,8 @@ def _told_to_wait(status: int, headers: Mapping[str, str]) -> TryAgain:
     return TryAgain(f"HTTP {status}, too many requests", seconds)
 
 
-def _parsed(body: bytes) -> Json | None:
+def parsed_json(body: bytes) -> Json | None:
+    """The value of a whole JSON text, or None for anything else. NaN and infinity are no JSON."""
     try:
         return Json(json.loads(body, parse_float=Decimal, parse_constant=_no_number))
     except (ValueError, RecursionError):  # not UTF-8, not JSON, cut off, or nested without end

@@ -116,3 +116,20 @@ def weight_limit(content: Any) -> int | None:
             if every == ("MINUTE", 1) and type(limit) is int and limit > 0:
                 return limit
     return None
+
+
+def market_maxima(content: Any) -> Mapping[str, Decimal]:
+    """The greatest quantity of one MARKET order now, by symbol; for a symbol without such a filter it is left out.
+
+    It changes by the hour, so it holds for this answer only. Raises as `listings` does.
+    """
+    rows = content.get("symbols") if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise Unusable("The exchange information has no list of symbols.")
+    named = {str(row.get("symbol")): _filters(str(row.get("symbol")), row.get("filters")) for row in rows}
+    found = {
+        name: _number(name, filters, "MARKET_LOT_SIZE", "maxQty")
+        for name, filters in named.items()
+        if "MARKET_LOT_SIZE" in filters
+    }
+    return {name: most for name, most in found.items() if most}  # 0 switches it off

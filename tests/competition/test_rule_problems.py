@@ -50,7 +50,7 @@ def problems_of(**changes: Any) -> list[str]:
         ({"universe": []}, "universe must name at least 1"),
         ({"universe": ["BTCUSDT", 7]}, "universe.1 must be a text"),
         ({"starts_at": "soon"}, "starts_at must be an instant, written like 2026-01-05T00:00:00Z"),
-        ({"market_source": "dice"}, "market_source must be 'synthetic' or 'stored'"),
+        ({"market_source": "dice"}, "market_source must be 'synthetic', 'stored' or 'binance'"),
         ({"cycels": 3}, "cycels is not a rule"),
         ({"universe": ["BTCUSDT", "BTCUSDT"]}, "universe: a symbol is listed twice"),
     ],

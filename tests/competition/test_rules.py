@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from competition.core.rules import Rules
+from competition.core.rules import CAME_LATER, FROZEN, Rules
 from competition.core.schedule import boundary
 from market.core.canonical import canonical_json
 from portfolio.core.brokers import Costs
@@ -44,6 +44,7 @@ OTHER: dict[str, Any] = {
     "max_turnover": "0.9999999999",
     "total_tolerance": "0",
     "drift_band": "0.0050000001",
+    "execution": "testnet",
     "benchmark": "",
     "ranked_after_cycles": 1,
     "ranked_coverage": "1",
@@ -63,7 +64,7 @@ def test_a_plain_season_says_all_it_leaves_to_default() -> None:
     assert document["capital"] == "10000"
     assert document["drift_band"] == "0.005"
     assert document["starts_at"] == "2024-01-01T00:00:00Z"
-    assert document.keys() == Rules.model_fields.keys()
+    assert document.keys() == Rules.model_fields.keys() - CAME_LATER.keys()
     assert rules().limits == Limits(D(1), D(0), D(1), D("0.005"))
     assert rules().costs == Costs(D(10), D(5))
     assert rules().price_max_age == timedelta(hours=6)
@@ -106,7 +107,10 @@ def test_a_plain_season_says_all_it_leaves_to_default() -> None:
         ({"market_starts_at": "monday"}, "market_starts_at"),
         ({"market_source": "binance!"}, "market_source"),
         ({"timeframe": "1m"}, "timeframe"),
-        ({"fills": "venue"}, "fills"),
+        ({"fills": "venue"}, 'set execution to "testnet"'),
+        ({"fills": "venue", "execution": "testnet", "market_cycle_s": 60}, "a market that runs with the clock"),
+        ({"fills": "venue", "execution": "testnet", "trade_window_s": 1019}, "must be at least 1020"),
+        ({"execution": "mainnet"}, "execution"),
         ({"leverage": 3}, "leverage"),
     ],
 )
@@ -190,6 +194,21 @@ def test_any_rules_read_back_as_they_were(capital: Decimal, fee: Decimal, starts
     written = rules(capital=capital, fee_bps=fee, drift_band="0.03", starts_at=starts_at, cycles=cycles)
     assert Rules(**written.document()) == written
     assert Rules(**written.document()).sha256 == written.sha256
+
+
+def test_rules_frozen_before_a_choice_existed_read_as_they_were_and_keep_their_hash() -> None:
+    frozen = rules().document()
+    assert "execution" not in frozen
+    read = Rules.model_validate(frozen, context=FROZEN)
+    assert (read.execution, read.fills) == ("paper", "reference")
+    assert read.sha256 == "8dd6e321b8c7326915a28c95950f59f585018a4b223372d8f57f36fe164e2c3b"
+
+
+def test_fills_of_the_venue_are_in_the_document_and_in_the_hash() -> None:
+    proven = rules(execution="testnet")
+    booked = rules(execution="testnet", fills="venue")
+    assert proven.document()["execution"] == "testnet"
+    assert len({rules().sha256, proven.sha256, booked.sha256}) == 3
 
 
 def test_equal_numbers_written_differently_are_equal_rules() -> None:

@@ -9,6 +9,7 @@ from competition.core.states import (
     TERMINAL_CYCLES,
     TERMINAL_TURNS,
     TRANSITIONS,
+    BacktestState,
     CycleState,
     SeasonState,
     TurnState,
@@ -16,16 +17,18 @@ from competition.core.states import (
     check_transition,
 )
 
-STATES = [state for kind in (SeasonState, CycleState, TurnState) for state in kind]
+STATES = [state for kind in (SeasonState, CycleState, TurnState, BacktestState) for state in kind]
 DECLARED = """
     season: draft -> open, open -> closed
     cycle: briefing -> asking, briefing -> held, asking -> trading, trading -> closing, closing -> closed
-    turn: asking -> decided, decided -> settled, decided -> quarantined
+    turn: asking -> decided, decided -> settled, decided -> quarantined, decided -> provisional, provisional -> settled
+    backtest: queued -> running, queued -> cancelled, running -> done, running -> failed, running -> cancelled
+    backtest: failed -> queued, cancelled -> queued
 """
 
 
 def declared() -> set[tuple[StrEnum, StrEnum]]:
-    kinds = {"season": SeasonState, "cycle": CycleState, "turn": TurnState}
+    kinds = {"season": SeasonState, "cycle": CycleState, "turn": TurnState, "backtest": BacktestState}
     pairs = set()
     for line in DECLARED.strip().splitlines():
         name, steps = line.strip().split(": ")
@@ -69,7 +72,7 @@ def test_equal_texts_of_different_kinds_are_kept_apart() -> None:
 
 
 def test_every_state_is_in_its_table() -> None:
-    assert all(set(TRANSITIONS[kind]) == set(kind) for kind in (SeasonState, CycleState, TurnState))
+    assert all(set(TRANSITIONS[kind]) == set(kind) for kind in TRANSITIONS)
 
 
 def test_terminal_states_are_those_that_nothing_follows() -> None:

@@ -140,9 +140,9 @@ def test_a_client_that_goes_away_ends_whoever_was_asked_for_it(runner: Runner) -
 
 
 def test_whoever_waits_for_a_free_process_in_vain_was_never_asked(runner: Runner, asking: Asking) -> None:
-    busy = [asking(hanging(seconds=8)) for _ in range(3)]
+    busy = [asking(hanging(seconds=12)) for _ in range(3)]
     until(lambda: len(runner.children) == 3, "three to be asked")
-    silent = asked(runner.url, question(seconds=1))
+    silent = asked(runner.url, question(seconds=5))  # a tenth of which is for the way back
     assert isinstance(silent, NoAnswer)
     assert silent.reason == "the runner had no process free in time; nothing was asked"
     assert (silent.calls, silent.calls_known) == ((), True)

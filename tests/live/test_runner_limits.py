@@ -51,7 +51,7 @@ def test_a_question_for_which_no_line_can_be_opened_is_not_asked_and_the_next_on
     assert isinstance(asked(runner.url, question()), Answer)
     zygote = runner.zygote
     with descriptors_left(runner.worker, 1):  # for the question itself, and none for a process to answer it
-        silent = asked(runner.url, question(seconds=1))
+        silent = asked(runner.url, question(seconds=5))  # a tenth of which is for the way back
     assert silent == NoAnswer("the runner had no process free in time; nothing was asked")
     assert is_ready(runner)
     assert isinstance(asked(runner.url, question()), Answer)

@@ -1,0 +1,145 @@
+"""Indicators of a whole series at once: float64 arrays of shape (n,) in, arrays of shape (n,) out, oldest first.
+
+Each says at candle i what candles 0..i say, and nothing before it has warmed up: NaN. What looks back without end
+(EMA, RSI, ATR, MACD) has warmed up when where it began weighs less than a hundredth, so that a series that begins
+earlier gives the same figure but for that. A row with a NaN in it is no candle: it is passed over and has none itself.
+A series too short has none at all. `ValueError` for periods that make no sense.
+
+This is the one home of pandas-ta, in Python alone: TA-Lib is never used, installed or not. The web process imports
+neither this nor pandas.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pandas_ta_classic as ta
+from numpy.typing import NDArray
+
+type Floats = NDArray[np.float64]
+
+BEGINNING_WEIGHS_AT_MOST = 0.01
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Macd:
+    """`line` is the fast average less the slow one, `signal` its own average, `histogram` what is between the two."""
+
+    line: Floats
+    signal: Floats
+    histogram: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bands:
+    lower: Floats
+    middle: Floats
+    upper: Floats
+
+
+def sma(values: Floats, period: int) -> Floats:
+    """Simple moving average: the mean of the last `period` values."""
+    return _over(lambda series: ta.sma(series, period, talib=False), sma_candles(period), values)
+
+
+def ema(values: Floats, period: int) -> Floats:
+    """Exponential moving average: `e + 2 / (period + 1) * (value - e)`, begun with the mean of the first `period`."""
+    return _over(lambda series: ta.ema(series, period, talib=False), ema_candles(period), values)
+
+
+def rsi(closes: Floats, period: int) -> Floats:
+    """Wilder's relative strength index, 0..100: `100 * up / (up + down)`, each his average of the moves that way.
+
+    Where nothing ever moved there is none: NaN.
+    """
+    return _over(lambda series: ta.rsi(series, period, talib=False), rsi_candles(period), closes)
+
+
+def macd(values: Floats, fast: int, slow: int, signal: int) -> Macd:
+    """Moving average convergence divergence: `ema(fast) - ema(slow)`, and the EMA of that over `signal`."""
+    if not fast < slow:
+        raise ValueError(f"the fast period must be shorter than the slow one, and {fast} is not shorter than {slow}")
+    _needs(2, signal)
+
+    def difference(series: pd.Series) -> pd.Series:
+        return ta.ema(series, fast, talib=False) - ta.ema(series, slow, talib=False)
+
+    line = _over(difference, ema_candles(slow), values)
+    averaged = _over(lambda series: ta.ema(difference(series), signal, talib=False), macd_candles(slow, signal), values)
+    return Macd(line, averaged, line - averaged)
+
+
+def bollinger(values: Floats, period: int, width: float) -> Bands:
+    """The simple average, and `width` population deviations (ddof 0) of the same window below and above it."""
+    middle, deviation = sma(values, period), _deviation(values, period)
+    return Bands(middle - width * deviation, middle, middle + width * deviation)
+
+
+def atr(highs: Floats, lows: Floats, closes: Floats, period: int) -> Floats:
+    """Average true range in quote: Wilder's average of `max(high, close before) - min(low, close before)`."""
+    return _over(
+        lambda high, low, close: ta.atr(high, low, close, period, talib=False), rsi_candles(period), highs, lows, closes
+    )
+
+
+def volume_zscore(volumes: Floats, period: int) -> Floats:
+    """How many population deviations (ddof 0) the newest volume is above the mean of the last `period`.
+
+    The newest is one of them. Where all of them are the same there is none: NaN.
+    """
+    mean, deviation = sma(volumes, period), _deviation(volumes, period)
+    moved = deviation > 1e-9 * np.abs(mean)  # below that it is what rounding leaves of a constant
+    score: Floats = np.divide(volumes - mean, deviation, out=np.full(len(volumes), np.nan), where=moved)
+    return score
+
+
+def change(values: Floats, periods: int) -> Floats:
+    """Relative change over the last `periods` candles, as a fraction."""
+    _needs(1, periods)
+    return _over(lambda series: series / series.shift(periods) - 1, periods + 1, values)
+
+
+def sma_candles(period: int) -> int:
+    """How many candles there must be before the first figure; so for the others."""
+    _needs(2, period)
+    return period
+
+
+def ema_candles(period: int) -> int:
+    return sma_candles(period) + _settling(2 / (period + 1))
+
+
+def rsi_candles(period: int) -> int:
+    """So for the average true range: both begin with a candle before the first and settle as Wilder's average does."""
+    return sma_candles(period) + 1 + _settling(1 / period)
+
+
+def macd_candles(slow: int, signal: int) -> int:
+    """Of the signal; the line has as many as the slow average."""
+    return ema_candles(slow) + ema_candles(signal) - 1
+
+
+def _settling(alpha: float) -> int:
+    """Steps after which `(1 - alpha)^steps`, the weight of the beginning, is small enough."""
+    return math.ceil(math.log(BEGINNING_WEIGHS_AT_MOST) / math.log(1 - alpha))
+
+
+def _needs(least: int, period: int) -> None:
+    if period < least:
+        raise ValueError(f"a period is {least} candles or more, and {period} is not")
+
+
+def _deviation(values: Floats, period: int) -> Floats:
+    return _over(lambda series: ta.stdev(series, period, ddof=0, talib=False), sma_candles(period), values)
+
+
+def _over(indicator: Callable[..., pd.Series], candles: int, *columns: Floats) -> Floats:
+    """The indicator of the rows that are candles, put where they are; without what it says before `candles` of them."""
+    (there,) = np.nonzero(np.all([np.isfinite(column) for column in columns], axis=0))
+    found = np.full(len(columns[0]), np.nan)
+    if len(there) >= candles:
+        said = indicator(*(pd.Series(column[there]) for column in columns)).to_numpy()
+        found[there[candles - 1 :]] = said[candles - 1 :]
+    return found
