@@ -14,7 +14,7 @@ from agents.budget import hold, lock_scopes, reservation_of
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.brief import Brief
 from agents.core.budgeting import Refused
-from agents.models import Attempt, AttemptOutcome, Reservation
+from agents.models import AgentKind, Attempt, AttemptOutcome, Reservation
 from competition.core.engine import decide_turn
 from competition.core.states import CycleState, TurnState
 from competition.models import Cycle, Turn
@@ -99,7 +99,7 @@ def attempts_by_brief(brief_ids: Iterable[int]) -> dict[int, list[Attempt]]:
 
 def agents_to_ask(asked: Round) -> list[str]:
     """The slugs of everybody in the cycle who is asked through a runner and has no verdict yet."""
-    undecided = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(entry__agent__model__startswith="baseline/")
+    undecided = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(entry__agent__kind=AgentKind.BASELINE)
     return list(undecided.order_by("id").values_list("entry__agent__slug", flat=True))
 
 
