@@ -148,7 +148,7 @@ def _judged_again(
     shown = season.cycles[turn.cycle].shown
     assert shown is not None
     book = entry.book_before(turn.cycle)
-    return decide_turn(Brief({}, ""), book, shown, season.symbols, season.rules, decide), next(
+    return decide_turn(Brief({}, ""), book, shown.prices, season.symbols, season.rules, decide), next(
         waiting, None
     ) is not None
 

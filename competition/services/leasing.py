@@ -79,7 +79,7 @@ def replay(asked: Round, brief: Brief, book: Book, answers: Sequence[Answer], la
         return answer
 
     setting = asked.setting
-    return decide_turn(brief, book, asked.snapshot, setting.symbols, setting.rules, decide)
+    return decide_turn(brief, book, asked.snapshot.prices, setting.symbols, setting.rules, decide)
 
 
 def answers_of(attempts: Iterable[Attempt]) -> list[Answer]:
