@@ -11,13 +11,14 @@ from agents.core.offline import OFFLINE_MODELS
 from agents.core.parameter_problems import parameter_sentences, unkept
 from agents.core.parameters import AgentParameters
 from agents.core.providers import KEY_VARIABLES
+from agents.core.rule_parameters import RULE_PARAMETERS, rule_parameters
 from agents.models import Agent, AgentKind
 from market.core.symbols import DEFAULT_SYMBOLS, QUOTE_ASSET
 
-KNOWN_MODELS = {"baseline": BASELINES, "offline": OFFLINE_MODELS}
+KNOWN_MODELS = {"baseline": BASELINES, "rule": RULE_PARAMETERS, "offline": OFFLINE_MODELS}
 FOREIGN_PROVIDERS = ("example", "own")  # their runners are not ours, and neither are their calls
 KINDS_OF_PROVIDER = {
-    "baseline": (AgentKind.BASELINE,),
+    **dict.fromkeys(("baseline", "rule"), (AgentKind.BASELINE,)),
     **dict.fromkeys(FOREIGN_PROVIDERS, (AgentKind.SINGLE,)),
 }
 PROVIDERS = frozenset(KEY_VARIABLES) | frozenset(KINDS_OF_PROVIDER)
@@ -63,8 +64,8 @@ class AgentForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy 
         fields: ClassVar = ("slug", "name", "kind", "model", "parameters")
         field_classes: ClassVar = {"parameters": ParametersField}
         help_texts: ClassVar = {
-            "model": "provider/model, such as openai/gpt-5, ollama/llama3.3, offline/steady or baseline/momentum; "
-            "own/… for an agent with a runner of its own. "
+            "model": "provider/model, such as openai/gpt-5, ollama/llama3.3, offline/steady, baseline/momentum or "
+            "rule/ema-cross; own/… for an agent with a runner of its own. "
             "For a firm, the model of its researcher, trader and risk manager.",
             "parameters": f"A JSON object; a model takes any of: {', '.join(AgentParameters.model_fields)}.",
         }
@@ -111,6 +112,8 @@ def model_problem(model: str) -> str:
 
 def parameter_problems(kind: str | None, model: str, parameters: dict[str, Any]) -> list[str]:
     """What is wrong with an agent's parameters, one sentence each. A foreign agent's are its own affair."""
+    if model in RULE_PARAMETERS:
+        return _rule_problems(model, parameters)
     if model in BASELINES:
         return _baseline_problems(model, parameters)
     if model.partition("/")[0] in FOREIGN_PROVIDERS:
@@ -129,6 +132,14 @@ def _analyst_problem(kind: str | None, analyst_model: str) -> str:
     if analyst_model.partition("/")[0] in KINDS_OF_PROVIDER:
         return f"{analyst_model} is not asked by a firm; name the model of a provider."
     return model_problem(analyst_model)
+
+
+def _rule_problems(model: str, parameters: dict[str, Any]) -> list[str]:
+    try:
+        rule_parameters(model, parameters)
+    except ParametersInvalid as invalid:
+        return parameter_sentences(invalid, RULE_PARAMETERS[model])
+    return []
 
 
 def _baseline_problems(model: str, parameters: dict[str, Any]) -> list[str]:

@@ -20,6 +20,7 @@ _PAYS_ITSELF = "it makes its own calls, and pays for them"
 # By the beginning of a model string: why nobody is paid for asking it.
 WITHOUT_PRICE: Mapping[str, str] = {
     "baseline/": "a baseline decides in process, for nothing",
+    "rule/": "a rule decides in process, for nothing",
     "example/": _PAYS_ITSELF,
     "own/": _PAYS_ITSELF,
 }

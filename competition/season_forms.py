@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminTextareaWidget
 from pydantic import ValidationError as RulesInvalid
 
+from agents.core.rule_parameters import too_little_shown
 from agents.models import Agent
 from competition.core.rule_problems import rule_problems
 from competition.core.rules import Rules
@@ -75,4 +76,6 @@ class EntryForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy 
         agent: Agent | None = cleaned.get("agent")
         if season and agent and season.entries.filter(slug=agent.slug).exists():
             self.add_error("agent", f"{agent.slug} is in this season already; each agent enters once.")
+        if agent and (problem := too_little_shown(agent.model, agent.parameters)):
+            self.add_error("agent", problem)
         return cleaned

@@ -276,6 +276,18 @@ def test_nobody_enters_twice(operator: Client, draft: Season) -> None:
     assert draft.entries.count() == 2
 
 
+def test_a_rule_that_a_brief_shows_too_little_is_not_entered(operator: Client, draft: Season) -> None:
+    slow = Agent.objects.create(slug="slow", name="Slow", kind=AgentKind.BASELINE, model="rule/ema-cross")
+    answer = operator.post(page(Entry, "add"), {"season": draft.pk, "agent": slow.pk})
+    assert "needs 86 daily closes" in str(answer.context["adminform"].form.errors["agent"])
+    short = {"fast": 3, "slow": 8}
+    quick = Agent.objects.create(
+        slug="quick", name="Quick", kind=AgentKind.BASELINE, model="rule/ema-cross", parameters=short
+    )
+    operator.post(page(Entry, "add"), {"season": draft.pk, "agent": quick.pk})
+    assert [entry.slug for entry in draft.entries.order_by("number")][2:] == ["quick"]
+
+
 def test_nobody_enters_a_season_that_is_under_way(operator: Client, played: Season) -> None:
     agent = Agent.objects.create(slug="late", name="Late", kind=AgentKind.SINGLE, model="offline/steady")
     answer = operator.post(page(Entry, "add"), {"season": played.pk, "agent": agent.pk})

@@ -52,7 +52,7 @@ def test_its_reply_counts_at_once_under_any_limits(agent: str, limits: dict[str,
         answers.append(asked(agent, question("example/even", brief=brief)))
         return answers[-1]
 
-    verdict = decide_turn(brief, B(book), market, symbols, season, decide)
+    verdict = decide_turn(brief, B(book), market.prices, symbols, season, decide)
     assert verdict.kind == VerdictKind.REBALANCE, verdict
     assert len(answers) == 1
 

@@ -7,7 +7,7 @@ from typing import Any
 from agents.core.brief import Brief
 from agents.core.calls import CallRecord
 from agents.core.pricing import NOTHING, ModelCard, Worst
-from portfolio.core.decisions import Violation
+from portfolio.core.decisions import Decision, Violation
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,13 @@ class NoAnswer:
     calls: tuple[CallRecord, ...] = ()
     deliberation: Mapping[str, Any] | None = None
     calls_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision that came as values and need not be read; the rules hold for it all the same."""
+
+    decision: Decision
 
 
 # (brief, what was wrong with the last answer; empty the first time) -> what came back

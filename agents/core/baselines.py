@@ -17,6 +17,9 @@ Baseline = Callable[[Mapping[str, Any], Mapping[str, Any]], Weights | None]
 _FOUR_PLACES = Decimal("0.0001")
 
 
+OF_THE_HOUSE = ("baseline/", "rule/")  # decided in process, for nothing
+
+
 class UnknownBaseline(ValueError):
     """A model string `baseline/…` that is not in the list."""
 
@@ -81,9 +84,7 @@ def baseline_reply(model: str, parameters: Mapping[str, Any], brief: Mapping[str
     why = (baseline.__doc__ or "").strip().splitlines()[0]
     weights = baseline(brief, parameters)
     weights = None if weights is None else within_limits(weights, brief)
-    if weights is None:
-        return json.dumps({"action": "hold", "rationale": why})
-    return rebalance_text(weights, why)
+    return hold_text(why) if weights is None else rebalance_text(weights, why)
 
 
 def within_limits(weights: Weights, brief: Mapping[str, Any]) -> Weights | None:
@@ -107,6 +108,11 @@ def within_limits(weights: Weights, brief: Mapping[str, Any]) -> Weights | None:
     if max(wanted.values(), default=Decimal(0)) > cap or sum(wanted.values(), Decimal(0)) > share:
         return None
     return wanted or _cash(brief)
+
+
+def hold_text(rationale: str) -> str:
+    """A reply that holds."""
+    return json.dumps({"action": "hold", "rationale": rationale})
 
 
 def rebalance_text(weights: Mapping[str, Decimal], rationale: str) -> str:

@@ -15,7 +15,7 @@ from agents.core.pricing import NANO_USD, NOTHING, ModelCard, Worst, usd_of, wor
 from market.core.canonical import plain
 
 ANALYST_TIER = "analyst"
-MAKE_NO_CALLS_OF_OURS = ("baseline/", "example/", "own/")
+MAKE_NO_CALLS_OF_OURS = ("baseline/", "rule/", "example/", "own/")
 BYTES_PER_TOKEN = 4  # of English prose and JSON, roughly, with today's tokenizers
 PART_OF_OUTPUT_USED = 4
 CENT = Decimal("0.01")
@@ -117,7 +117,7 @@ def scopes_for(turn_key: str, agent_slug: str, day: date, season_slug: str, caps
 
 
 def makes_calls_of_ours(model: str) -> bool:
-    """Whether asking this agent makes calls that we pay for: baselines make none, foreign agents make their own."""
+    """Whether asking this agent makes calls that we pay for: the house makes none, foreign agents make their own."""
     return not model.startswith(MAKE_NO_CALLS_OF_OURS)
 
 

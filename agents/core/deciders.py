@@ -1,4 +1,4 @@
-"""Deciders that need nobody outside: baselines and offline models, as the engine's `decide`."""
+"""Deciders that need nobody outside: baselines, rules and offline models, as the engine's `decide`."""
 
 from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from agents.core.firm import RoleAnswer, RoleFailure, RoleQuestion, deliberate
 from agents.core.offline import OFFLINE_MODELS, UnknownOfflineModel, offline_answer, offline_reply
 from agents.core.offline_desk import DESK_MODEL
 from agents.core.parameters import AgentParameters
+from agents.core.rule_parameters import RULE
 from portfolio.core.decisions import Violation
 
 LATE = "no reply by the deadline"
@@ -22,15 +23,20 @@ class NotDecidedInProcess(ValueError):
 def decider(model: str, parameters: Mapping[str, Any]) -> Decide:
     """`decide` for a model that needs no runner.
 
-    Raises `NotDecidedInProcess`, `UnknownBaseline` or `UnknownOfflineModel`.
+    Raises `NotDecidedInProcess`, `UnknownBaseline`, `UnknownRule`, `UnknownOfflineModel` or pydantic's
+    `ValidationError`.
     """
     if model.startswith("baseline/"):
         return _baseline(model, parameters)
+    if model.startswith(RULE):
+        return _rule(model, parameters)
     if model == DESK_MODEL:
         return _firm(model, parameters)
     if model.startswith("offline/"):
         return _offline(model, parameters)
-    raise NotDecidedInProcess(f"{model} has to be asked through a runner; here only baseline/… and offline/… decide")
+    raise NotDecidedInProcess(
+        f"{model} has to be asked through a runner; here only baseline/…, rule/… and offline/… decide"
+    )
 
 
 def _baseline(model: str, parameters: Mapping[str, Any]) -> Decide:
@@ -39,6 +45,18 @@ def _baseline(model: str, parameters: Mapping[str, Any]) -> Decide:
 
     def decide(brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
         return Answer(baseline_reply(model, parameters, brief.content))
+
+    return decide
+
+
+def _rule(model: str, parameters: Mapping[str, Any]) -> Decide:
+    """Imported here: what computes indicators weighs more than all else, and few processes ask a rule."""
+    from agents.core.rule_agents import rule_agent
+
+    agent = rule_agent(model, parameters)
+
+    def decide(brief: Brief, objections: Sequence[Violation]) -> Answer | NoAnswer:
+        return Answer(agent.reply(brief.content))
 
     return decide
 

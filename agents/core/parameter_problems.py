@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from agents.core.parameters import AgentParameters
 from agents.core.text import storable
@@ -13,10 +13,11 @@ from agents.core.text import storable
 _NUMBER, _WHOLE, _TEXT = "must be a number", "must be a whole number", "must be a text"
 # By pydantic's type of error; what stands in braces is what it knows of the case.
 _WORDS: Mapping[str, str] = {
-    "extra_forbidden": f"there is no such parameter. There are: {', '.join(AgentParameters.model_fields)}",
+    "extra_forbidden": "there is no such parameter. There are: {fields}",
     "greater_than": "must be above {gt}",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
+    "less_than": "must be below {lt}",
     "literal_error": "must be {expected}",
     "string_too_long": "must have at most {max_length} characters",
     "string_pattern_mismatch": "must be provider/model, as in openai/gpt-5",
@@ -27,9 +28,10 @@ _WORDS: Mapping[str, str] = {
 }
 
 
-def parameter_sentences(invalid: ValidationError) -> list[str]:
-    """What is wrong, one sentence each; those about one parameter begin with its name."""
-    return [_sentence(problem) for problem in invalid.errors(include_url=False, include_input=False)]
+def parameter_sentences(invalid: ValidationError, of: type[BaseModel] = AgentParameters) -> list[str]:
+    """What is wrong, one sentence each; those about one parameter begin with its name. `of` is what they should be."""
+    fields = ", ".join(of.model_fields)
+    return [_sentence(problem, fields) for problem in invalid.errors(include_url=False, include_input=False)]
 
 
 def unkept(value: Any) -> str:
@@ -42,8 +44,8 @@ def unkept(value: Any) -> str:
     return ""
 
 
-def _sentence(problem: Any) -> str:
-    words = _WORDS.get(problem["type"], "cannot be used").format_map(problem.get("ctx", {}))
+def _sentence(problem: Any, fields: str) -> str:
+    words = _WORDS.get(problem["type"], "cannot be used").format_map({**problem.get("ctx", {}), "fields": fields})
     return ": ".join([*(storable(str(part)) for part in problem["loc"]), f"{words}."])
 
 

@@ -1,4 +1,4 @@
-"""The house's own contestants: seven baselines and six offline models, enough for a season without any key."""
+"""The house's own: seven baselines, four rules on indicators and six offline models; no key is needed for any."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +37,18 @@ def baselines(seed: int) -> tuple[Profile, ...]:
     )
 
 
+def rules() -> tuple[Profile, ...]:
+    """One of each rule, with the usual periods. They are for backtests: a brief shows too few days for most of them."""
+    names = {
+        "ema-cross": "EMA cross",
+        "rsi-reversion": "RSI reversion",
+        "momentum": "Momentum by candles",
+        "bollinger": "Bollinger breakout",
+    }
+    slugs = {"momentum": "momentum-rule"}  # there is a baseline of that name
+    return tuple(Profile(slugs.get(rule, rule), name, "baseline", f"rule/{rule}") for rule, name in names.items())
+
+
 def offline_models(seed: int) -> tuple[Profile, ...]:
     """The scripted characters; `seed` moves the moods of those that have any."""
     names = {
@@ -60,7 +72,7 @@ def demo_guests(seed: int) -> tuple[Profile, ...]:
 
 
 def house(seed: int, universe: Sequence[str]) -> tuple[Profile, ...]:
-    """Everyone the house can field, in the order of their numbers.
+    """Everyone the house fields in a season, in the order of their numbers.
 
     A baseline that is defined by symbols outside the universe (bitcoin, held, without bitcoin) stays away.
     """

@@ -15,7 +15,7 @@ a row of NaN or None. Weights are wishes in floats; what becomes of one is decid
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ type Asked = NDArray[np.bool_]
 NEVER = -1
 
 
+@runtime_checkable
 class ArrayAgent(Protocol):
     def weights(self, market: Market, asked: Asked) -> Floats:
         """Target weights of shape (n, k), k symbols in the order of `market`; a row of NaN is no decision.
@@ -38,6 +39,7 @@ class ArrayAgent(Protocol):
         ...
 
 
+@runtime_checkable
 class CalledAgent(Protocol):
     def figures(self, market: Market) -> Mapping[str, Floats]:
         """What is computed once, of shape (n,) each, to be read by name and index through the view; {} for nothing."""

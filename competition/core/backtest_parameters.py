@@ -19,6 +19,7 @@ from portfolio.core.brokers import Costs
 
 ENGINE_VERSION = 1  # raised when the engine computes anything differently: kept results are not shown for new ones
 DAY_S = 86_400
+FRESH_S = 6 * 3600  # as in a season: an older price is none
 USUAL_BAND = Decimal("0.005")
 AGENTS_MAX, SYMBOLS_MAX = 20, 20
 
@@ -118,6 +119,7 @@ def rules_of(parameters: BacktestParameters) -> Rules:
             "market_source": parameters.source,
             "market_seed": parameters.seed,
             "timeframe": parameters.timeframe,
+            "price_max_age_market_s": max(FRESH_S, timeframe_s),
             "market_starts_at": parameters.first,
             "starts_at": parameters.first,
             "market_cycle_s": every_s,

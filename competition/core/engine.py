@@ -8,12 +8,12 @@ is on record: answers already received, orders already executed.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from agents.core.answers import Answer, Decide
+from agents.core.answers import Answer, Decided, NoAnswer
 from agents.core.brief import BoardLine, Brief, Place, build_brief
 from agents.core.objections import kept
 from agents.core.reply import parse_reply
@@ -22,7 +22,7 @@ from market.core.snapshot import Snapshot
 from market.core.symbols import Symbol
 from portfolio.core.book import Book, Journal, fill_journal, fold, overdrawn, value_of, weights_of
 from portfolio.core.brokers import Broker
-from portfolio.core.decisions import Action, Bounds, Verdict, VerdictKind, Violation, violations_of
+from portfolio.core.decisions import Action, Bounds, Decision, Verdict, VerdictKind, Violation, violations_of
 from portfolio.core.orders import Execution, Order, Skipped, client_order_id
 from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, take_aim
 
@@ -75,54 +75,64 @@ def brief_turn(
     return build_brief(seat.place, market, book, symbols, board, rules.brief_summary)
 
 
-def decide_turn(
-    brief: Brief,
+def decide_turn[Shown](
+    shown: Shown,
     book: Book,
-    market: Snapshot,
+    prices: Mapping[str, Decimal],
     symbols: Mapping[str, Symbol],
     rules: Rules,
-    decide: Decide,
+    decide: Callable[[Shown, Sequence[Violation]], Answer | Decided | NoAnswer],
+    halted: Collection[str] = (),
 ) -> Verdict:
     """Ask until a valid decision or the last repair, and say what counts. A failure is never a trade.
 
-    `decide` is asked at most `1 + rules.repairs_max` times; from the second time on it is told what was wrong.
+    `shown` is what is decided upon: a brief, or a candle's number for who reads candles as arrays. `prices` are those
+    of that instant; what is `halted` has one and cannot be traded. `decide` is asked at most `1 + rules.repairs_max`
+    times; from the second time on it is told what was wrong.
     """
     bounds = Bounds(
         limits=rules.limits,
-        tradable=frozenset(market.prices.keys() - market.halted.keys()),
+        tradable=frozenset(prices.keys() - set(halted)),
         quote=rules.quote,
-        held=weights_of(book, market.prices, symbols, rules.quote),
+        held=weights_of(book, prices, symbols, rules.quote),
     )
     verdict = Verdict(VerdictKind.SILENT)
     objections: tuple[Violation, ...] = ()
     for _ in range(1 + rules.repairs_max):
-        answer = decide(brief, objections)
-        if not isinstance(answer, Answer):
+        answer = decide(shown, objections)
+        if isinstance(answer, NoAnswer):
             return verdict if objections else Verdict(VerdictKind.SILENT, reason=answer.reason)
         verdict = judge(answer, bounds)
-        verdict = replace(verdict, violations=kept(verdict.violations))
         if verdict.is_valid:
             return verdict
-        objections = verdict.violations
+        objections = kept(verdict.violations)
+        verdict = replace(verdict, violations=objections)
     return verdict
 
 
-def judge(answer: Answer, bounds: Bounds) -> Verdict:
+def judge(answer: Answer | Decided, bounds: Bounds) -> Verdict:
     """The verdict on one reply: parsed, then held against every rule of the season.
 
     One that was cut off is rejected whatever it says: what the rest would have said, nobody knows.
     """
+    if isinstance(answer, Decided):
+        return _ruled(answer.decision, (), bounds)
     if answer.truncated:
         return Verdict(VerdictKind.REJECTED, None, (CUT_OFF,), "the reply is not complete")
     parsed = parse_reply(answer.text)
     if parsed.decision is None:
         return Verdict(VerdictKind.REJECTED, None, parsed.violations, "the reply could not be read", parsed.unwrapped)
-    violations = violations_of(parsed.decision, bounds)
+    return _ruled(parsed.decision, parsed.unwrapped, bounds)
+
+
+def _ruled(decision: Decision, unwrapped: tuple[str, ...], bounds: Bounds) -> Verdict:
+    """The verdict on a decision that could be read."""
+    violations = violations_of(decision, bounds)
     if violations:
         reason = f"{len(violations)} rule{'s' if len(violations) > 1 else ''} broken"
-        return Verdict(VerdictKind.REJECTED, parsed.decision, violations, reason, parsed.unwrapped)
-    kind = VerdictKind.HOLD if parsed.decision.action is Action.HOLD else VerdictKind.REBALANCE
-    return Verdict(kind, parsed.decision, unwrapped=parsed.unwrapped)
+        return Verdict(VerdictKind.REJECTED, decision, violations, reason, unwrapped)
+    kind = VerdictKind.HOLD if decision.action is Action.HOLD else VerdictKind.REBALANCE
+    return Verdict(kind, decision, unwrapped=unwrapped)
 
 
 def trade_turn(

@@ -148,9 +148,8 @@ def _judged_again(
     shown = season.cycles[turn.cycle].shown
     assert shown is not None
     book = entry.book_before(turn.cycle)
-    return decide_turn(Brief({}, ""), book, shown, season.symbols, season.rules, decide), next(
-        waiting, None
-    ) is not None
+    found = decide_turn(Brief({}, ""), book, shown.prices, season.symbols, season.rules, decide, shown.halted)
+    return found, next(waiting, None) is not None
 
 
 def _same(found: Verdict, stored: Verdict) -> bool:

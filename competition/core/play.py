@@ -236,7 +236,7 @@ def _play_turn(
         answers.append(contestant.decide(brief, objections))
         return answers[-1]
 
-    verdict = decide_turn(brief, book, snapshot, symbols, rules, decide)
+    verdict = decide_turn(brief, book, snapshot.prices, symbols, rules, decide, snapshot.halted)
     if trade_snapshot is None:
         return PlayedTurn(brief, tuple(answers), tuple(told), verdict, None)
     prices, as_of = trade_snapshot.prices, trade_snapshot.as_of

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from agents.core.baselines import BASELINES
 from agents.core.offline import OFFLINE_MODELS
 from agents.core.offline_desk import DESK_MODEL
+from agents.core.rule_parameters import RULE_PARAMETERS
 from agents.models import Agent, AgentKind
 from competition.models import Entry, Season
 from competition.pages.text import line
@@ -47,6 +48,6 @@ def habit(agent: Agent) -> str:
     """What a scripted contestant does, in the words of its own code; empty for a real model."""
     if agent.model == DESK_MODEL:
         return "Six scripted roles that answer from what stands in their prompts."
-    function = BASELINES.get(agent.model) or OFFLINE_MODELS.get(agent.model)
+    function = BASELINES.get(agent.model) or RULE_PARAMETERS.get(agent.model) or OFFLINE_MODELS.get(agent.model)
     lines = ((function.__doc__ or "") if function else "").strip().splitlines()
     return lines[0].replace("`", "") if lines else ""

@@ -21,6 +21,7 @@ from django.db.utils import InterfaceError, OperationalError
 from django.utils import timezone
 
 from agents.core.answers import Answer, NoAnswer
+from agents.core.baselines import OF_THE_HOUSE
 from agents.core.deciders import decider
 from agents.runner_client import Ask, address_for, addresses_in, agents_away, runners_at
 from competition.services.asking import Arrival, accept
@@ -112,11 +113,11 @@ Inbox = asyncio.Queue[tuple[Arrival, _Place]]
 
 
 async def _interview(ask: Ask, lease: Lease, inbox: Inbox, place: _Place) -> None:
-    """Put one question. Baselines are part of the house and decide here; everyone else is asked through a runner."""
+    """Put one question. What is of the house decides here; everyone else is asked through a runner."""
     question = lease.question
     try:
         answer: Answer | NoAnswer
-        if question.model.startswith("baseline/"):
+        if question.model.startswith(OF_THE_HOUSE):
             answer = decider(question.model, question.parameters)(question.brief, question.objections)
         else:
             answer = await ask(question, place.take)

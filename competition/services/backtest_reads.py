@@ -1,7 +1,7 @@
 """What pages, the admin and commands are told of backtests, as frozen values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,3 +122,33 @@ def _result(run: BacktestRun) -> AgentResult:
         decisions=unpacked_decisions(bytes(run.decisions)),
         postings_sha256=run.postings_sha256,
     )
+
+
+def document_of(found: BacktestResult) -> dict[str, Any]:
+    """A backtest and its results as one JSON document."""
+    status = found.status
+    return {
+        "backtest": status.key,
+        "state": status.state.value,
+        "label": status.label,
+        "parameters": status.parameters.document(),
+        "parameters_sha256": status.parameters.sha256,
+        "data": found.data,
+        "command_line": status.command_line,
+        "seconds": status.seconds,
+        "market": found.notes,
+        "agents": [
+            {
+                "agent": result.agent,
+                "name": result.name,
+                "metrics": result.metrics,
+                "trades_count": result.trades_count,
+                "decisions_count": result.decisions_count,
+                "postings_sha256": result.postings_sha256,
+                "curve": {"at_ms": list(result.curve.at_ms), "values": list(result.curve.values)},
+                "trades": [asdict(trade) for trade in result.trades],
+                "decisions": [asdict(line) for line in result.decisions],
+            }
+            for result in found.agents
+        ],
+    }

@@ -14,7 +14,7 @@ from agents.budget import hold, lock_scopes, reservation_of
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.brief import Brief
 from agents.core.budgeting import Refused
-from agents.models import Attempt, AttemptOutcome, Reservation
+from agents.models import AgentKind, Attempt, AttemptOutcome, Reservation
 from competition.core.engine import decide_turn
 from competition.core.states import CycleState, TurnState
 from competition.models import Cycle, Turn
@@ -79,7 +79,8 @@ def replay(asked: Round, brief: Brief, book: Book, answers: Sequence[Answer], la
         return answer
 
     setting = asked.setting
-    return decide_turn(brief, book, asked.snapshot, setting.symbols, setting.rules, decide)
+    shown = asked.snapshot
+    return decide_turn(brief, book, shown.prices, setting.symbols, setting.rules, decide, shown.halted)
 
 
 def answers_of(attempts: Iterable[Attempt]) -> list[Answer]:
@@ -99,7 +100,7 @@ def attempts_by_brief(brief_ids: Iterable[int]) -> dict[int, list[Attempt]]:
 
 def agents_to_ask(asked: Round) -> list[str]:
     """The slugs of everybody in the cycle who is asked through a runner and has no verdict yet."""
-    undecided = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(entry__agent__model__startswith="baseline/")
+    undecided = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(entry__agent__kind=AgentKind.BASELINE)
     return list(undecided.order_by("id").values_list("entry__agent__slug", flat=True))
 
 

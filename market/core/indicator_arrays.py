@@ -1,15 +1,14 @@
 """Indicators of a whole series at once: float64 arrays of shape (n,) in, arrays of shape (n,) out, oldest first.
 
-Each says at candle i what candles 0..i say, and nothing before it has warmed up: NaN. What looks back without end
-(EMA, RSI, ATR, MACD) has warmed up when where it began weighs less than a hundredth, so that a series that begins
-earlier gives the same figure but for that. A row with a NaN in it is no candle: it is passed over and has none itself.
-A series too short has none at all. `ValueError` for periods that make no sense.
+Each says at candle i what candles 0..i say, and nothing before it has warmed up, as `market.core.warm_up` counts: NaN.
+So a series that begins earlier gives the same figures, but for the hundredth that its beginning may weigh. A row with
+a NaN in it is no candle: it is passed over and has none itself. A series too short has none at all.
+`ValueError` for periods that make no sense.
 
 This is the one home of pandas-ta, in Python alone: TA-Lib is never used, installed or not. The web process imports
 neither this nor pandas.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,9 +17,9 @@ import pandas as pd
 import pandas_ta_classic as ta
 from numpy.typing import NDArray
 
-type Floats = NDArray[np.float64]
+from market.core.warm_up import at_least, change_candles, ema_candles, macd_candles, rsi_candles, sma_candles
 
-BEGINNING_WEIGHS_AT_MOST = 0.01
+type Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +60,7 @@ def macd(values: Floats, fast: int, slow: int, signal: int) -> Macd:
     """Moving average convergence divergence: `ema(fast) - ema(slow)`, and the EMA of that over `signal`."""
     if not fast < slow:
         raise ValueError(f"the fast period must be shorter than the slow one, and {fast} is not shorter than {slow}")
-    _needs(2, signal)
+    at_least(2, signal)
 
     def difference(series: pd.Series) -> pd.Series:
         return ta.ema(series, fast, talib=False) - ta.ema(series, slow, talib=False)
@@ -97,38 +96,7 @@ def volume_zscore(volumes: Floats, period: int) -> Floats:
 
 def change(values: Floats, periods: int) -> Floats:
     """Relative change over the last `periods` candles, as a fraction."""
-    _needs(1, periods)
-    return _over(lambda series: series / series.shift(periods) - 1, periods + 1, values)
-
-
-def sma_candles(period: int) -> int:
-    """How many candles there must be before the first figure; so for the others."""
-    _needs(2, period)
-    return period
-
-
-def ema_candles(period: int) -> int:
-    return sma_candles(period) + _settling(2 / (period + 1))
-
-
-def rsi_candles(period: int) -> int:
-    """So for the average true range: both begin with a candle before the first and settle as Wilder's average does."""
-    return sma_candles(period) + 1 + _settling(1 / period)
-
-
-def macd_candles(slow: int, signal: int) -> int:
-    """Of the signal; the line has as many as the slow average."""
-    return ema_candles(slow) + ema_candles(signal) - 1
-
-
-def _settling(alpha: float) -> int:
-    """Steps after which `(1 - alpha)^steps`, the weight of the beginning, is small enough."""
-    return math.ceil(math.log(BEGINNING_WEIGHS_AT_MOST) / math.log(1 - alpha))
-
-
-def _needs(least: int, period: int) -> None:
-    if period < least:
-        raise ValueError(f"a period is {least} candles or more, and {period} is not")
+    return _over(lambda series: series / series.shift(periods) - 1, change_candles(periods), values)
 
 
 def _deviation(values: Floats, period: int) -> Floats:

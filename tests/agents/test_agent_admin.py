@@ -49,6 +49,13 @@ def test_an_agent_added_under_a_known_slug_is_the_next_version(operator: Client)
         ({"kind": "baseline"}, "kind", "offline/steady can be a single model or a firm of six."),
         ({"model": "example/mine", "kind": "firm"}, "kind", "example/mine can be a single model."),
         ({"parameters": '{"sed": 1}'}, "parameters", "sed: there is no such parameter. There are: seed, temperature"),
+        ({"model": "rule/magic"}, "model", "There is no rule/magic. There are: rule/ema-cross"),
+        ({"model": "rule/momentum"}, "kind", "rule/momentum can be a house baseline."),
+        (
+            {"model": "rule/ema-cross", "kind": "baseline", "parameters": '{"period": 9}'},
+            "parameters",
+            "period: there is no such parameter. There are: fast, slow.",
+        ),
         ({"model": "acme/newest"}, "model", "No provider acme is known. Known are: anthropic, azure, baseline"),
         ({"model": "acme/newest"}, "model", "own/… is an agent with a runner of its own."),
         ({"model": "own/mine", "kind": "firm"}, "kind", "own/mine can be a single model."),

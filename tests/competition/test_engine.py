@@ -63,7 +63,7 @@ class Agent:
 def decide(decide: Decide, book: str = "10000 USDT", repairs_max: int = 1, **limits: str) -> Verdict:
     season, market = rules(repairs_max=repairs_max, **limits), snapshot(PRICES, "BTC, ETH")
     brief = brief_turn(SEAT, B(book), market, SYMBOLS, (), season)
-    return decide_turn(brief, B(book), market, SYMBOLS, season, decide)
+    return decide_turn(brief, B(book), market.prices, SYMBOLS, season, decide)
 
 
 def wanting(weights: str) -> Verdict:
@@ -163,7 +163,7 @@ def test_turnover_is_held_against_the_book_at_the_prices_shown() -> None:
 def test_a_symbol_without_a_price_in_this_cycle_cannot_be_asked_for() -> None:
     market = snapshot("BTC 50000", "BTC, ETH")
     brief = brief_turn(SEAT, B("1000 USDT"), market, SYMBOLS, (), rules())
-    verdict = decide_turn(brief, B("1000 USDT"), market, SYMBOLS, rules(repairs_max=0), Agent([R("ETH 10%")]))
+    verdict = decide_turn(brief, B("1000 USDT"), market.prices, SYMBOLS, rules(repairs_max=0), Agent([R("ETH 10%")]))
     assert [violation.detail for violation in verdict.violations] == ["ETHUSDT cannot be traded in this cycle"]
 
 

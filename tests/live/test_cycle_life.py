@@ -5,7 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from agents.core.answers import Answer, NoAnswer, Question
+from agents.core.roster import Profile
 from agents.models import Attempt
 from competition.core.schedule import boundary
 from competition.core.states import CycleState, SeasonState, TurnState
@@ -138,6 +141,17 @@ def test_a_dead_runner_silences_the_models_and_leaves_the_baselines_alone(stage:
     assert turn_of(stage, 1, "steady").verdict_reason == "the runner could not be asked: ConnectionRefusedError"
     assert not OrderRow.objects.filter(portfolio__entry__slug__in=silent).exists()
     assert turn_of(stage, 1, "equal-weight").verdict == "rebalance"
+
+
+@pytest.mark.django_db
+def test_a_rule_on_indicators_decides_in_the_house_and_trades() -> None:
+    cross = Profile("cross", "Cross", "baseline", "rule/ema-cross", {"fast": 3, "slow": 8})
+    stage = Stage.set(profiles=(cross,))
+    stage.ask = nobody_answers
+    stage.play_cycle(1)
+    turn = turn_of(stage, 1, "cross")
+    assert (turn.state, turn.verdict) == (TurnState.SETTLED, "rebalance")
+    assert OrderRow.objects.filter(portfolio=turn.entry.portfolio).exists()
 
 
 def test_an_unanswered_turn_is_offered_again_when_its_lease_ends_and_at_most_so_often(stage: Stage) -> None:

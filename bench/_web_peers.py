@@ -1,0 +1,109 @@
+"""The peers of `bench/web.py`: the same page as nginx's file, behind nginx's cache, and out of Next.js."""
+
+import json
+import subprocess
+import textwrap
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic, sleep
+
+KEPT = Path(__file__).resolve().parent.parent / ".bench" / "web"
+NEXT = {"next": "16.4.6", "react": "19.3.1", "react-dom": "19.3.1"}
+
+NGINX = """
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log warn;
+events {{ worker_connections 1024; }}
+http {{
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000; etag on;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    types {{ text/html html; }} default_type text/html;
+    proxy_cache_path {folder}/cache keys_zone=board:1m;
+    upstream site {{ server 127.0.0.1:{site_port}; keepalive 8; }}
+    server {{ listen 127.0.0.1:{static_port}; root {folder}/static; gzip_static on; }}
+    server {{
+        listen 127.0.0.1:{proxy_port};
+        location / {{
+            proxy_pass http://site; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+            proxy_cache board; proxy_cache_use_stale updating error timeout http_502 http_503;
+            proxy_cache_background_update on; proxy_cache_lock on; proxy_ignore_headers Vary;
+            proxy_cache_key "$host$request_uri$cookie_theme$http_accept_encoding$http_hx_request$http_hx_target";
+        }}
+    }}
+}}
+"""
+
+
+@contextmanager
+def process(*argv: str, core: int, cwd: Path | None = None, environ: dict[str, str] | None = None) -> Iterator[None]:
+    """A command on one core, ended with the block."""
+    child = subprocess.Popen(["taskset", "-c", str(core), *argv], cwd=cwd, env=environ, stdout=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait(timeout=20)
+
+
+@contextmanager
+def nginx(folder: Path, gzipped: bytes, plain: bytes, *, ports: tuple[int, int, int], core: int) -> Iterator[None]:
+    """nginx with the page as a compressed file, and in front of the site with a cache that keeps to its headers."""
+    (folder / "static").mkdir(parents=True)
+    (folder / "static" / "index.html").write_bytes(plain)
+    (folder / "static" / "index.html.gz").write_bytes(gzipped)
+    site, static, proxy = ports
+    config = folder / "nginx.conf"
+    config.write_text(NGINX.format(folder=folder, site_port=site, static_port=static, proxy_port=proxy))
+    with process("nginx", "-c", str(config), core=core):
+        wait_for(f"http://127.0.0.1:{static}/")
+        yield
+
+
+@contextmanager
+def next_js(body: str, *, port: int, core: int) -> Iterator[None]:
+    """`next start` with a page, generated at build time, whose body is the same HTML."""
+    _build_next(body)
+    command = ("node", "node_modules/next/dist/bin/next", "start", "-p", str(port), "-H", "127.0.0.1")
+    with process(*command, core=core, cwd=KEPT):
+        wait_for(f"http://127.0.0.1:{port}/")
+        yield
+
+
+def _build_next(body: str) -> None:
+    app = KEPT / "app"
+    app.mkdir(parents=True, exist_ok=True)
+    package = json.dumps({"name": "peer", "private": True, "dependencies": NEXT})
+    if not (KEPT / "package.json").exists() or (KEPT / "package.json").read_text() != package:
+        (KEPT / "package.json").write_text(package)
+        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=KEPT, check=True)
+    (app / "layout.js").write_text(
+        "export default ({ children }) => <html lang='en'><body suppressHydrationWarning>{children}</body></html>\n"
+    )
+    (app / "body.js").write_text(f"export default {json.dumps(body)}\n")
+    (app / "page.js").write_text(
+        textwrap.dedent("""\
+            import body from "./body"
+            export default function Page() {
+              return <div dangerouslySetInnerHTML={{ __html: body }} />
+            }
+            """)
+    )
+    done = subprocess.run(["npx", "next", "build"], cwd=KEPT, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"Next.js did not build:\n{done.stdout}\n{done.stderr}")
+
+
+def wait_for(url: str, within_s: float = 60) -> None:
+    """Return as soon as `url` answers."""
+    give_up_at = monotonic() + within_s
+    while True:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except OSError:
+            if monotonic() > give_up_at:
+                raise
+            sleep(0.1)
+        else:
+            return

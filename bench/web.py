@@ -1,0 +1,164 @@
+"""The leaderboard served: ours alone, ours behind nginx, the same page as nginx's file, and out of Next.js.
+
+wrk on one core with 32 connections, the server on the other, taking turns; all send the page gzipped. Then how long it
+takes from the commit of a change until the new board is served. Needs wrk, nginx and node on PATH.
+"""
+
+import gzip
+import json
+import os
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench._web_peers import next_js, nginx, process, wait_for
+
+ROUNDS, SECONDS, CHANGES = 3, 4, 20
+SERVER_CORE, CLIENT_CORE = 0, 1
+ENTRIES = 20
+START = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def finished_season() -> None:
+    """A season of twenty entries and 26 weeks, of the house and of seeded dice."""
+    from agents.core.roster import Profile, house
+    from competition.core.play import play
+    from competition.core.rules import Rules
+    from competition.services.demo import UNIVERSE
+    from competition.services.loading import save_played_season
+    from competition.services.markets import candles_of
+    from competition.services.playing import contestants_for
+    from competition.services.seasons import draft_season
+    from market.queries import listed_symbols
+
+    rules = Rules(universe=UNIVERSE, market_source="synthetic", market_starts_at=START, starts_at=START, cycles=26)
+    profiles = list(house(1, UNIVERSE))[:ENTRIES]
+    more = ENTRIES - len(profiles)
+    profiles += [Profile(f"dice-{n}", f"Dice {n}", "baseline", "baseline/random", {"seed": n}) for n in range(more)]
+    season = draft_season("bench", "Bench", rules, profiles)
+    played = play("bench", rules, listed_symbols(UNIVERSE), contestants_for(profiles), candles_of(rules))
+    save_played_season(season, played, "the calendar has ended")
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def fetched(url: str, encoding: str = "gzip") -> tuple[bytes, dict[str, str]]:
+    request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return response.read(), {name.lower(): value for name, value in response.headers.items()}
+
+
+def requests_per_s(url: str) -> float:
+    command = [
+        "taskset",
+        "-c",
+        str(CLIENT_CORE),
+        "wrk",
+        "-t1",
+        "-c32",
+        f"-d{SECONDS}s",
+        "--timeout",
+        "30s",
+        "-H",
+        "Accept-Encoding: gzip",
+    ]
+    said = subprocess.run([*command, url], capture_output=True, text=True, check=True).stdout
+    if failed := re.search(r"Non-2xx.*|Socket errors.*", said):
+        raise SystemExit(f"{url}: {failed.group()}")
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1))
+
+
+def commit_to_board_ms(url: str) -> float:
+    """From the commit of an agent's new name until the board's ETag is another, in milliseconds."""
+    from agents.models import Agent
+
+    agent = Agent.objects.order_by("id").first()
+    before = fetched(url)[1]["etag"]
+    agent.name = f"Renamed {time.monotonic_ns()}"
+    agent.save()
+    committed = time.perf_counter()
+    while fetched(url)[1]["etag"] == before:
+        time.sleep(0.002)
+    return (time.perf_counter() - committed) * 1000
+
+
+def main(folder: Path) -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    finished_season()
+    site_port, static_port, proxy_port, next_port = free_ports(4)
+    granian = "--interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 4 --no-ws --log-level warning"
+    serve = (sys.executable, "-m", "granian", *granian.split(), "--port", str(site_port), "config.wsgi:application")
+    site = f"http://127.0.0.1:{site_port}/"
+    with ExitStack() as stack:
+        stack.enter_context(process(*serve, core=SERVER_CORE, environ={**os.environ, "ALLOWED_HOSTS": "127.0.0.1"}))
+        wait_for(site)
+        gzipped, _ = fetched(site)
+        plain = gzip.decompress(gzipped)
+        body = re.search(r"<body>(.*)</body>", plain.decode(), re.S).group(1)
+        ports = (site_port, static_port, proxy_port)
+        stack.enter_context(nginx(folder / "nginx", gzipped, plain, ports=ports, core=SERVER_CORE))
+        stack.enter_context(next_js(body, port=next_port, core=SERVER_CORE))
+        urls = {
+            "ours": site,
+            "ours behind nginx": f"http://127.0.0.1:{proxy_port}/",
+            "nginx static": f"http://127.0.0.1:{static_port}/",
+            "next start": f"http://127.0.0.1:{next_port}/",
+        }
+        sizes = {name: len(fetched(url)[0]) for name, url in urls.items()} | {"ours, br": len(fetched(site, "br")[0])}
+        took: dict[str, list[float]] = {name: [] for name in urls}
+        for _ in range(ROUNDS):
+            for name, url in urls.items():
+                took[name].append(requests_per_s(url))
+        delays = [commit_to_board_ms(site) for _ in range(CHANGES)]
+    tell({name: statistics.median(each) for name, each in took.items()}, sizes, delays)
+
+
+def tell(rates: dict[str, float], sizes: dict[str, int], delays: list[float]) -> None:
+    for name, rate in rates.items():
+        print(f"{name:<20} {rate:>10,.0f} requests/s   {sizes[name]:>7,} bytes")
+    peers = {name: round(rates[name]) for name in ("nginx static", "next start")}
+    ours = {
+        "requests_per_s": round(rates["ours"]),
+        "behind_nginx_requests_per_s": round(rates["ours behind nginx"]),
+        "commit_to_board_ms_median": round(statistics.median(delays), 1),
+        "commit_to_board_ms_max": round(max(delays), 1),
+        "bytes": sizes,
+    }
+    ratio = {name: round(rates["ours"] / rate, 2) for name, rate in peers.items()}
+    ratio |= {f"{name}, behind nginx": round(rates["ours behind nginx"] / rate, 2) for name, rate in peers.items()}
+    print(json.dumps({"name": "web", "ours": ours, "peers": peers, "ratio": ratio}))
+
+
+if __name__ == "__main__":
+    if missing := [name for name in ("wrk", "nginx", "node", "npm", "taskset") if not shutil.which(name)]:
+        raise SystemExit(f"This benchmark needs {', '.join(missing)} on PATH.")
+    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as name:
+        from config import engines
+
+        found = engines.use(Path(name), durable=True, with_redis=False)
+        os.environ.update(SECRET_KEY="bench", DATABASE_URL=found.database_url, REDIS_URL=found.redis_url)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        import django
+
+        django.setup()
+        try:
+            main(Path(name))
+        finally:
+            engines.stop(Path(name))

@@ -1,0 +1,249 @@
+"""From what a user asks for to a backtest: checked against agents, symbols and stored candles, then written as a row.
+
+Every complaint names the field it is about, so that a page shows it beside the field and a command beside the flag.
+Nothing is written before all of them are content. The web process asks through here: no array library is loaded.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from pydantic import ValidationError
+
+from agents.core.roster import Profile, house
+from agents.models import Agent
+from competition.backtest_models import Backtest, Label
+from competition.core.backtest_parameters import (
+    ENGINE_VERSION,
+    AgentSpec,
+    BacktestParameters,
+    usual_band,
+)
+from competition.core.rule_problems import rule_problems
+from competition.core.rules import SYNTHETIC_TIMEFRAME
+from competition.services.backtests import Asker, request_backtest
+from market.core.candles import TIMEFRAME_S
+from market.core.symbols import UnknownSymbol, symbols_content
+from market.models import Candle, SeriesVersion
+from market.queries import listed_symbols
+
+CANDLES_MAX = 3_000_000
+EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # before it nothing was traded
+
+
+class BacktestRefused(ValueError):
+    """It cannot be played as asked. `problems` are sentences by field, which is a field of `BacktestWish`."""
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__("; ".join(problems.values()))
+        self.problems = dict(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestWish:
+    """What a user typed: texts as they came, None where nothing was. Agents are slugs."""
+
+    agents: tuple[str, ...]
+    symbols: tuple[str, ...]
+    first: str
+    last: str
+    timeframe: str = "1h"
+    every: str = "1w"
+    fill: str = "next_close"
+    source: str = "stored"
+    seed: int = 1
+    capital: str = "10000"
+    fee_bps: str = "10"
+    slippage_bps: str = "5"
+    drift_band: str | None = None
+    max_candles: int = CANDLES_MAX
+    max_usd: str | None = None
+
+
+def ask_for(wish: BacktestWish, asker: Asker, now: datetime) -> tuple[Backtest, bool]:
+    """The backtest of this wish, and whether there is anything left to do. Raises `BacktestRefused`."""
+    parameters = parameters_from(wish)
+    return request_backtest(parameters, data_of(parameters), label_of(parameters), asker, now)
+
+
+def parameters_from(wish: BacktestWish) -> BacktestParameters:
+    """The wish as checked parameters: everything is known, and the candles are there. Raises `BacktestRefused`."""
+    fields = _read(wish)
+    try:
+        parameters = BacktestParameters.model_validate(fields)
+    except ValidationError as error:
+        raise BacktestRefused(_by_field(rule_problems(error))) from None
+    problems: dict[str, str] = {}
+    for check in (_too_many_candles, _candles_are_there):
+        problems = problems or dict(check(parameters, wish))
+    if problems:
+        raise BacktestRefused(problems)
+    return parameters
+
+
+def data_of(parameters: BacktestParameters) -> dict[str, Any]:
+    """What the result depends on besides the parameters: the filters, the version of each series, the engine."""
+    symbols = listed_symbols(parameters.symbols)
+    data: dict[str, Any] = {"engine": ENGINE_VERSION, "symbols": symbols_content(symbols.values())}
+    if parameters.source == "stored":
+        versions = SeriesVersion.objects.filter(symbol__in=parameters.symbols, timeframe=parameters.timeframe)
+        data["series"] = {row.symbol: str(row.version) for row in versions}
+    return data
+
+
+def label_of(parameters: BacktestParameters) -> str:
+    """Whether a model may have read the past it is tested on. No training cutoff is on record yet: unknown."""
+    asks_models = any(not agent.model.startswith(("baseline/", "offline/", "rule/")) for agent in parameters.agents)
+    return Label.UNKNOWN.value if asks_models else Label.NO_MODEL.value
+
+
+def agents_there_are(seed: int, universe: Sequence[str]) -> dict[str, AgentSpec]:
+    """Everybody who can be named, by slug: the newest version of every agent, and of the house whoever has no row."""
+    rows: Any = Agent.objects.order_by("slug", "-version").distinct("slug")
+    known = {profile.slug: _spec(profile) for profile in house(seed, universe)}
+    return known | {row.slug: _spec(row) for row in rows}
+
+
+def _spec(agent: Agent | Profile) -> AgentSpec:
+    return AgentSpec(
+        slug=agent.slug, name=agent.name, kind=agent.kind, model=agent.model, parameters=dict(agent.parameters)
+    )
+
+
+def _read(wish: BacktestWish) -> dict[str, Any]:
+    """The wish as values of the fields; everything that cannot be read is complained of at once."""
+    problems: dict[str, str] = {}
+    fields: dict[str, Any] = {
+        "symbols": wish.symbols,
+        "timeframe": wish.timeframe,
+        "every": wish.every,
+        "fill": wish.fill,
+        "source": wish.source,
+        "seed": wish.seed,
+    }
+    for name in ("first", "last"):
+        _keep(fields, problems, name, _instant, getattr(wish, name))
+    for name in ("capital", "fee_bps", "slippage_bps", "drift_band", "max_usd"):
+        if getattr(wish, name) is not None:
+            _keep(fields, problems, name, _number, getattr(wish, name))
+    _keep(fields, problems, "agents", _agents, wish)
+    _keep(fields, problems, "symbols", _symbols, wish.symbols)
+    if "capital" in fields and fields["capital"] <= 0:
+        problems["capital"] = f"{wish.capital} leaves nothing to invest; it must be above zero."
+    if {"first", "last"} <= fields.keys() and fields["last"] <= fields["first"]:
+        problems["last"] = f"{wish.last} is not after {wish.first}; the end must come after the beginning."
+    if problems:
+        raise BacktestRefused(problems)
+    if "drift_band" not in fields:
+        fields["drift_band"] = usual_band(fields["fee_bps"], fields["slippage_bps"])
+    return fields
+
+
+def _keep(fields: dict[str, Any], problems: dict[str, str], name: str, read: Any, typed: Any) -> None:
+    try:
+        fields[name] = read(typed)
+    except (ValueError, ArithmeticError) as error:
+        problems[name] = str(error)
+
+
+def _number(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        raise ValueError(f"{text!r} is not a number; write it as 10000 or 0.5.") from None
+    if not number.is_finite():
+        raise ValueError(f"{text!r} is not a number; write it as 10000 or 0.5.")
+    return number
+
+
+def _instant(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date; write it as 2021-01-04 or 2021-01-04T12:00.") from None
+    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    if not EARLIEST <= at <= LATEST:
+        raise ValueError(f"{text} is out of reach; choose a date from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}.")
+    return at
+
+
+def _agents(wish: BacktestWish) -> tuple[AgentSpec, ...]:
+    if not wish.agents:
+        raise ValueError("Name at least one agent.")
+    known = agents_there_are(wish.seed, wish.symbols)
+    if unknown := [slug for slug in wish.agents if slug not in known]:
+        raise ValueError(f"There is no agent {', '.join(unknown)}. There are: {', '.join(sorted(known))}.")
+    return tuple(known[slug] for slug in wish.agents)
+
+
+def _symbols(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError("Name at least one symbol.")
+    try:
+        return tuple(listed_symbols(names))
+    except UnknownSymbol as error:
+        raise ValueError(str(error)) from None
+
+
+def _by_field(problems: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for problem in problems:
+        field, _, rest = problem.partition(" ")
+        name = field.rstrip(":").split(".")[0]
+        known = name in BacktestWish.__dataclass_fields__
+        found[name if known else "agents"] = f"{problem if not known else f'{name} {rest}'}."
+    return found
+
+
+# -- Whether the candles are there ------------------------------------------------------------------------------------
+
+
+def _too_many_candles(parameters: BacktestParameters, wish: BacktestWish) -> Iterator[tuple[str, str]]:
+    if parameters.candles > wish.max_candles:
+        yield (
+            "last",
+            f"These are {parameters.candles:,} candles, more than the {wish.max_candles:,} that are allowed; choose "
+            "fewer symbols, a shorter window or longer candles.",
+        )
+    if parameters.last - parameters.first < timedelta(milliseconds=2 * parameters.timeframe_ms):
+        yield (
+            "last",
+            f"Between the two instants lie fewer than two candles of {parameters.timeframe}; choose a longer one.",
+        )
+
+
+def _candles_are_there(parameters: BacktestParameters, wish: BacktestWish) -> Iterator[tuple[str, str]]:
+    if parameters.source == "synthetic":
+        if parameters.timeframe != SYNTHETIC_TIMEFRAME:
+            yield "timeframe", f"The synthetic market has candles of {SYNTHETIC_TIMEFRAME} only."
+        return
+    step = timedelta(seconds=TIMEFRAME_S[parameters.timeframe])
+    missing = [told for name in parameters.symbols if (told := _what_is_missing(name, parameters, step))]
+    if missing:
+        yield (
+            "first",
+            f"Candles are missing: {'; '.join(missing)}. Choose other dates, or load them: "
+            "manage.py fetch_candles or import_candles.",
+        )
+
+
+def _what_is_missing(name: str, parameters: BacktestParameters, step: timedelta) -> str:
+    """The dates of the window for which a symbol has no candles before its first or after its last one."""
+    stored = Candle.objects.filter(symbol=name, timeframe=parameters.timeframe).order_by("open_at")
+    within = stored.filter(open_at__gte=parameters.first, open_at__lte=parameters.last - step)
+    first = within.values_list("open_at", flat=True).first()
+    last = within.values_list("open_at", flat=True).last()
+    if first is None or last is None:
+        others = Candle.objects.filter(symbol=name).values_list("timeframe", flat=True).distinct()
+        there = f"it has {', '.join(sorted(others))}" if not stored.exists() and others else "it has none then"
+        return f"{name} has no {parameters.timeframe} candle from {parameters.first:%Y-%m-%d} to " + (
+            f"{parameters.last:%Y-%m-%d} ({there})"
+        )
+    gaps = []
+    if first >= parameters.first + step:
+        gaps.append(f"from {parameters.first:%Y-%m-%d %H:%M} to {first:%Y-%m-%d %H:%M}")
+    if last + 2 * step <= parameters.last:
+        gaps.append(f"from {last + step:%Y-%m-%d %H:%M} to {parameters.last:%Y-%m-%d %H:%M}")
+    return f"{name} has no {parameters.timeframe} candles {' and '.join(gaps)}" if gaps else ""

@@ -1,0 +1,117 @@
+"""A worker's part: take a backtest, play it for each agent, keep what came out. Doors give it a clock and a token."""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.utils import InterfaceError, OperationalError
+
+from agents.core.answers import Decide
+from agents.core.deciders import decider
+from agents.core.signals import ArrayAgent, CalledAgent
+from competition.backtest_models import Backtest
+from competition.core.backtest import play_briefs, play_wishes, wishes_of
+from competition.core.backtest_parameters import AgentSpec, BacktestParameters
+from competition.core.backtest_report import result_of, yardsticks
+from competition.core.backtest_result import AgentResult
+from competition.core.backtest_stage import Played
+from competition.services.backtest_market import Setting, setting_for
+from competition.services.backtest_requests import BacktestRefused, data_of
+from competition.services.backtests import NoLongerOurs, claim, due, fail, finish, tell_progress
+from market.core.canonical import sha256_of
+
+logger = logging.getLogger(__name__)
+
+TELL_EVERY_S = 0.5
+
+OTHER_DATA = (
+    "The candles or filters have changed since this was asked for; ask again to have it over what is stored now."
+)
+BROKEN = "It broke off with an error of ours ({}). It is in the log; asking again will not help before it is mended."
+
+type OnProgress = Callable[[int, int], None]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far a backtest is, told at most twice a second: to its row, which keeps the lease, and to whoever watches."""
+
+    backtest: Backtest
+    total: int
+    clock: Callable[[], datetime]
+    watch: OnProgress
+    before: int = 0
+    told_at: float = float("-inf")
+
+    def tell(self, done_of_agent: int) -> None:
+        now_s, done = time.monotonic(), self.before + done_of_agent
+        if now_s - self.told_at < TELL_EVERY_S and done < self.total:
+            return
+        self.told_at = now_s
+        tell_progress(self.backtest, done, self.total, self.clock())
+        self.watch(done, self.total)
+
+
+def run_backtest(
+    key: str, clock: Callable[[], datetime], token: uuid.UUID, watch: OnProgress = lambda done, total: None
+) -> bool:
+    """Play this backtest if it waits for somebody; whether it was ours to end. What it came to stands in its row."""
+    backtest = claim(key, token, clock())
+    if backtest is None:
+        return False
+    started = time.monotonic()
+    try:
+        results, setting = _played(backtest, clock, watch)
+        finish(backtest, results, setting.notes, time.monotonic() - started, clock())
+    except NoLongerOurs as gone:
+        logger.info("%s", gone)
+        return False
+    except (OperationalError, InterfaceError):
+        raise  # the database is away: the lease runs out, and another begins again
+    except BacktestRefused as refused:
+        fail(backtest, str(refused), clock())
+    except Exception as error:
+        logger.exception("%s broke off", backtest)
+        fail(backtest, BROKEN.format(type(error).__name__), clock())
+    return True
+
+
+def run_due(clock: Callable[[], datetime], new_token: Callable[[], uuid.UUID]) -> int:
+    """Play whatever waits, one after the other; how many were ours."""
+    return sum(run_backtest(key, clock, new_token()) for key in due(clock()))
+
+
+def _played(backtest: Backtest, clock: Callable[[], datetime], watch: OnProgress) -> tuple[list[AgentResult], Setting]:
+    parameters = BacktestParameters.model_validate(backtest.parameters)
+    if sha256_of(data_of(parameters)) != backtest.data_sha256:
+        raise BacktestRefused({"symbols": OTHER_DATA})
+    setting = setting_for(parameters)
+    stage, moments = setting.stage, len(setting.stage.moments.rows)
+    progress = _Progress(backtest, moments * len(parameters.agents), clock, watch)
+    compared_with = yardsticks(stage)
+    results = []
+    for number, spec in enumerate(parameters.agents, start=1):
+        progress.before = (number - 1) * moments
+        played = play_agent(spec, setting, progress.tell)
+        results.append(result_of(spec, number, played, stage, compared_with))
+        progress.tell(moments)
+    return results, setting
+
+
+def play_agent(spec: AgentSpec, setting: Setting, on_moment: Callable[[int], None]) -> Played:
+    """Play one agent; `on_moment` is told how many of its moments are over."""
+    stage, player = setting.stage, player_of(spec)
+    if not isinstance(player, ArrayAgent | CalledAgent):
+        setting.expect(stage.moments.rows)
+        return play_briefs(spec.slug, stage, player, on_moment)
+    wishes = wishes_of(player, stage, lambda looked_at: on_moment(0))
+    setting.expect(stage.moments.rows[wishes.moments])
+    return play_wishes(spec.slug, stage, wishes, lambda wish: on_moment(int(wishes.moments[wish])))
+
+
+def player_of(spec: AgentSpec) -> Decide | ArrayAgent | CalledAgent:
+    """Who decides for this agent. Raises `NotDecidedInProcess` and its like for whom nobody here can ask."""
+    return decider(spec.model, spec.parameters)
