@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from agents.core.roster import Profile, house
+from agents.core.roster import Profile, house, rules
 from agents.models import Agent
 from competition.backtest_models import Backtest, Label
 from competition.core.backtest_parameters import (
@@ -102,7 +102,7 @@ def label_of(parameters: BacktestParameters) -> str:
 def agents_there_are(seed: int, universe: Sequence[str]) -> dict[str, AgentSpec]:
     """Everybody who can be named, by slug: the newest version of every agent, and of the house whoever has no row."""
     rows: Any = Agent.objects.order_by("slug", "-version").distinct("slug")
-    known = {profile.slug: _spec(profile) for profile in house(seed, universe)}
+    known = {profile.slug: _spec(profile) for profile in (*house(seed, universe), *rules())}
     return known | {row.slug: _spec(row) for row in rows}
 
 

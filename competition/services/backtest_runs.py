@@ -11,6 +11,8 @@ from django.db.utils import InterfaceError, OperationalError
 
 from agents.core.answers import Decide
 from agents.core.deciders import decider
+from agents.core.rule_agents import rule_agent
+from agents.core.rule_parameters import RULE
 from agents.core.signals import ArrayAgent, CalledAgent
 from competition.backtest_models import Backtest
 from competition.core.backtest import play_briefs, play_wishes, wishes_of
@@ -114,4 +116,6 @@ def play_agent(spec: AgentSpec, setting: Setting, on_moment: Callable[[int], Non
 
 def player_of(spec: AgentSpec) -> Decide | ArrayAgent | CalledAgent:
     """Who decides for this agent. Raises `NotDecidedInProcess` and its like for whom nobody here can ask."""
+    if spec.model.startswith(RULE):
+        return rule_agent(spec.model, spec.parameters)
     return decider(spec.model, spec.parameters)

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-import pytest
-
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.roster import Profile
 from agents.models import Attempt
@@ -143,8 +141,7 @@ def test_a_dead_runner_silences_the_models_and_leaves_the_baselines_alone(stage:
     assert turn_of(stage, 1, "equal-weight").verdict == "rebalance"
 
 
-@pytest.mark.django_db
-def test_a_rule_on_indicators_decides_in_the_house_and_trades() -> None:
+def test_a_rule_on_indicators_decides_in_the_house_and_trades(own_database: str) -> None:
     cross = Profile("cross", "Cross", "baseline", "rule/ema-cross", {"fast": 3, "slow": 8})
     stage = Stage.set(profiles=(cross,))
     stage.ask = nobody_answers
