@@ -52,6 +52,10 @@ USD_PER_AGENT_DAY_MAX = env.usd("USD_PER_AGENT_DAY_MAX", default="10")
 USD_PER_SEASON_MAX = env.usd("USD_PER_SEASON_MAX", default="500")
 # Seconds between two looks at what is due, for beat and for the second ticker.
 TICK_EVERY_S = env.seconds("TICK_EVERY_S", default=60.0)
+# Reads of the API that one client may make per minute.
+API_READS_PER_MINUTE = env.count("API_READS_PER_MINUTE", default=240)
+# Writes to the API that one client may make per minute.
+API_WRITES_PER_MINUTE = env.count("API_WRITES_PER_MINUTE", default=10)
 # Path of the admin, so that it need not be guessable.
 ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
 # For tests: an exchange double on this machine, http://127.0.0.1:PORT, instead of the exchange. No other host is taken.
@@ -78,6 +82,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    "ninja",  # for the static files of the API's pages
     "market",
     "portfolio",
     "agents",
@@ -88,6 +93,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "competition.api.edge.ApiEdge",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -206,6 +212,20 @@ CELERY_BEAT_SCHEDULE = {
         "task": "competition.tasks.audit",
         "schedule": crontab("17", "3"),
         "options": {"expires": 3600},
+    },
+}
+
+# -- Counting what clients of the API ask: in Redis for all processes, in memory while it is away --------
+
+_COUNTS_URL = REDIS_URL.replace("redis+socket://", "unix://").replace("?virtual_host=", "?db=")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "own counts": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "own counts"},
+    "shared counts": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _COUNTS_URL or "redis://127.0.0.1:1",
+        "KEY_PREFIX": "api",
+        "OPTIONS": {"socket_timeout": 0.2, "socket_connect_timeout": 0.2},
     },
 }
 
