@@ -8,7 +8,7 @@ from ninja import Query, Router
 from pydantic import Field
 
 from competition.api.answers import reads
-from competition.api.envelope import Instant, Number, Part, Provenance, Sha256, Success
+from competition.api.envelope import Instant, Number, Part, Provenance, Success
 from competition.api.sources import of_board, provenance
 from competition.api.wishes import MaybeCount, MaybeId, SeasonWish, Slug, Wish, optional, season_of
 from competition.core.ranking import StandingRow

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from django.utils import timezone
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from market.core.canonical import plain, utc_text
 
@@ -14,17 +14,25 @@ INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$"
 SHA256 = r"^[0-9a-f]{64}$"
 
 
-def _number(value: Any) -> Any:
-    return plain(value) if isinstance(value, Decimal) else value
+def _number(value: Any) -> str:
+    return plain(value if isinstance(value, Decimal) else Decimal(value))
 
 
-def _instant(value: Any) -> Any:
-    return utc_text(value) if isinstance(value, datetime) else value
+def _instant(value: Any) -> str:
+    return utc_text(value if isinstance(value, datetime) else datetime.fromisoformat(value))
 
 
 # A decimal as text, with every digit it has and no exponent; ratios are fractions (0.05 is five percent).
-Number = Annotated[str, BeforeValidator(_number), Field(pattern=NUMBER, examples=["10234.5"])]
-Instant = Annotated[str, BeforeValidator(_instant), Field(pattern=INSTANT, examples=["2026-11-27T01:00:00Z"])]
+Number = Annotated[
+    Decimal | str,
+    PlainValidator(_number),
+    WithJsonSchema({"type": "string", "pattern": NUMBER, "examples": ["10234.5"]}),
+]
+Instant = Annotated[
+    datetime | str,
+    PlainValidator(_instant),
+    WithJsonSchema({"type": "string", "pattern": INSTANT, "examples": ["2026-11-27T01:00:00Z"]}),
+]
 Sha256 = Annotated[str, Field(pattern=SHA256)]
 
 

@@ -16,5 +16,4 @@ def fresh(request: HttpRequest, response: HttpResponse, data: Any) -> HttpRespon
     etag = f'W/"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
     response["ETag"] = etag
     response["Cache-Control"] = CACHE_CONTROL
-    answer: HttpResponse = get_conditional_response(request, etag=etag, response=response)
-    return answer
+    return get_conditional_response(request, etag=etag, response=response) or response

