@@ -17,6 +17,7 @@ from competition.backtest_models import BacktestRun as BacktestRun
 from competition.backtest_models import Sweep as Sweep
 from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
+from competition.tokens import ApiToken as ApiToken
 from market.core.symbols import Symbol, symbols_of
 from market.models import StoredSnapshot
 from market.queries import listed_symbols

@@ -53,6 +53,13 @@ class CheckedEnv(environ.Env):  # type: ignore[misc]  # environ carries no types
             raise self._refused(var, "a number of tokens, 0 for none at all")
         return value
 
+    def count(self, var: str, default: int) -> int:
+        """How many, zero or more."""
+        value = int(self.int(var, default=default))
+        if value < 0:
+            raise self._refused(var, "a number, 0 for none at all")
+        return value
+
     def addresses(self, var: str, default: str) -> dict[str, str]:
         """Addresses by agent, as `agent=http://host:port`, separated by commas."""
         pairs = [part.strip() for part in str(self.str(var, default=default)).split(",") if part.strip()]

@@ -54,6 +54,10 @@ USD_PER_SEASON_MAX = env.usd("USD_PER_SEASON_MAX", default="500")
 TICK_EVERY_S = env.seconds("TICK_EVERY_S", default=60.0)
 # Where new seasons get their market: binance, synthetic or stored. With binance, beat has it fetched every minute.
 MARKET_DATA = env.market_data("MARKET_DATA", default="synthetic")
+# Reads of the API that one client may make per minute.
+API_READS_PER_MINUTE = env.count("API_READS_PER_MINUTE", default=240)
+# Writes to the API that one client may make per minute.
+API_WRITES_PER_MINUTE = env.count("API_WRITES_PER_MINUTE", default=10)
 # Path of the admin, so that it need not be guessable.
 ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
 # For tests: an exchange double on this machine, http://127.0.0.1:PORT, instead of the exchange. No other host is taken.
@@ -80,6 +84,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django_htmx",
+    "ninja",  # for the static files of the API's pages
     "market",
     "portfolio",
     "agents",
@@ -90,6 +95,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "competition.api.edge.ApiEdge",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -217,6 +223,20 @@ if MARKET_DATA == "binance":
         "schedule": 60.0,
         "options": {"expires": 50},  # the next one is due by then
     }
+
+# -- Counting what clients of the API ask: in Redis for all processes, in memory while it is away --------
+
+_COUNTS_URL = REDIS_URL.replace("redis+socket://", "unix://").replace("?virtual_host=", "?db=")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "own counts": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "own counts"},
+    "shared counts": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _COUNTS_URL or "redis://127.0.0.1:1",
+        "KEY_PREFIX": "api",
+        "OPTIONS": {"socket_timeout": 0.2, "socket_connect_timeout": 0.2},
+    },
+}
 
 # -- Logging --------------------------------------------------------------------------------------
 

@@ -4,9 +4,12 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from competition.api.v1 import api
+
 urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),  # asked for by browsers on pages without a head
+    path("api/v1/", api.urls),
     path("", include("competition.urls")),
 ]
 

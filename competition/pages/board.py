@@ -93,7 +93,7 @@ def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
     rules = season.rule_book
     entries = entries_of(season)
     names = names_by_slug(entries)
-    board = _standings(progress.closed, entries, rules)
+    board = standings_of(progress.closed, entries, rules)
     curves = read_curves([entry.portfolio_id for entry in entries], progress.week, rules.capital)
     by_lot = [entry.slug for entry in entries if entry.agent.model == BY_LOT]
     closed = progress.closed
@@ -109,8 +109,8 @@ def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
     )
 
 
-def _standings(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -> tuple[StandingRow, ...]:
-    """The board as the last closed cycle left it; before the first, everybody at the start."""
+def standings_of(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -> tuple[StandingRow, ...]:
+    """The board as the last closed cycle left it; before the first, everybody at the start: one query."""
     if closed is None:
         start = [Result(entry.slug, (rules.capital,), ZERO, ZERO, ZERO, due=0, valid=0) for entry in entries]
         return rank(start, rules)

@@ -69,10 +69,22 @@ def pair_named(season: Season, slug: str) -> tuple[Entry, Entry | None]:
     found = {entry.slug: entry for entry in rows.filter(slug__in=[slug, season.rule_book.benchmark])}
     entry = found.pop(slug, None)
     if entry is None:
-        others = rows.order_by("number")[:LINKS_MAX]
-        links = [Link(reverse("entry", args=[season.slug, other.slug]), line(other.agent.name)) for other in others]
-        raise NotThere(f"Nobody of this name takes part in {season.name}.", links)
+        raise _nobody(season)
     return entry, found.get(season.rule_book.benchmark)
+
+
+def entry_named(season: Season, slug: str) -> Entry:
+    """The entry of this slug, with agent and portfolio: one query. Raises `NotThere`."""
+    entry = season.entries.select_related("agent", "portfolio").filter(slug=slug).first()
+    if entry is None:
+        raise _nobody(season)
+    return entry
+
+
+def _nobody(season: Season) -> NotThere:
+    others = season.entries.select_related("agent").order_by("number")[:LINKS_MAX]
+    links = [Link(reverse("entry", args=[season.slug, other.slug]), line(other.agent.name)) for other in others]
+    return NotThere(f"Nobody of this name takes part in {season.name}.", links)
 
 
 def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page: int, trades_page: int) -> EntryPage:
@@ -80,7 +92,7 @@ def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page:
     rules = season.rule_book
     entry, benchmark = pair_named(season, slug)
     pair = [entry, benchmark] if benchmark else [entry]
-    standings = _standings(pair, progress)
+    standings = standings_of_pair(pair, progress)
     book = books_now([entry], season, progress.priced)[entry.slug]
     ours = standings.get(entry.slug)
     return EntryPage(
@@ -120,7 +132,7 @@ def _models(agent: Agent) -> tuple[tuple[str, str], ...]:
     return (("Model of the desk", line(agent.model)), ("Model of the analysts", line(analysts)))
 
 
-def _standings(pair: Sequence[Entry], progress: Progress) -> dict[str, StandingRow]:
+def standings_of_pair(pair: Sequence[Entry], progress: Progress) -> dict[str, StandingRow]:
     slugs = {entry.id: entry.slug for entry in pair}
     rows = Standing.objects.current().filter(cycle=progress.closed, entry__in=pair) if progress.closed else ()
     return {slugs[row.entry_id]: standing_row(row, slugs[row.entry_id]) for row in rows}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
 from competition.core.states import CycleState, SeasonState
 from competition.models import Entry, Season, Standing
@@ -32,14 +32,19 @@ class SeasonLine:
 
 def seasons_page() -> tuple[SeasonLine, ...]:
     """Every public season: three queries."""
-    closed = Max("cycles__number", filter=Q(cycles__state=CycleState.CLOSED.value))
-    rows = Season.objects.exclude(state=SeasonState.DRAFT.value).annotate(week=closed).order_by("-id")
-    seasons = list(rows[:LENGTH_MAX])
+    seasons = list(public_seasons()[:LENGTH_MAX])
     counts = dict(
         Entry.objects.filter(season__in=seasons).values_list("season").annotate(n=Count("id")).order_by("season")
     )
-    leaders = _leaders({season.id: season.week or 0 for season in seasons})
+    leaders = _leaders({season.id: season.week or 0 for season in seasons})  # type: ignore[attr-defined]  # annotated
     return tuple(_line(season, counts.get(season.id, 0), leaders.get(season.id, [])) for season in seasons)
+
+
+def public_seasons() -> QuerySet[Season]:
+    """Every season that has opened, newest first, with `week` and `traded_as_of` of its last closed cycle."""
+    closed = Q(cycles__state=CycleState.CLOSED.value)
+    newest = {"week": Max("cycles__number", filter=closed), "traded_as_of": Max("cycles__trade_as_of", filter=closed)}
+    return Season.objects.exclude(state=SeasonState.DRAFT.value).annotate(**newest).order_by("-id")
 
 
 def archive_frame() -> Frame:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from agents.models import Attempt, AttemptOutcome, Brief, Call
 from competition.core.rules import Rules
@@ -99,18 +99,18 @@ class TurnView:
 
 def turn_views(cycle: Cycle, rules: Rules, first: int, most: int) -> tuple[TurnView, ...]:
     """The turns of a cycle by number of their entry, `most` of them behind the first `first`: six queries."""
+    turns = list(turn_rows(cycle)[first : first + most])
+    at = PriceList(cycle.season.symbol_book, prices_at(cycle), rules.quote)
+    orders = orders_of([turn.entry.portfolio_id for turn in turns], cycle.number)
+    return tuple(_view(turn, orders[turn.entry.portfolio_id], at) for turn in turns)
+
+
+def turn_rows(cycle: Cycle) -> QuerySet[Turn]:
+    """The turns of a cycle by number of their entry, with brief, attempts and calls: three queries."""
     attempts = Prefetch("brief__attempts", Attempt.objects.defer("deliberation"))
     calls = Prefetch("brief__attempts__calls", Call.objects.defer(*LONG_FIELDS))
-    rows = (
-        Turn.objects.filter(cycle=cycle)
-        .select_related("entry__agent", "brief")
-        .prefetch_related(attempts, calls)
-        .order_by("entry__number")
-    )
-    turns = list(rows[first : first + most])
-    at = PriceList(cycle.season.symbol_book, prices_at(cycle), rules.quote)
-    orders = _orders_of([turn.entry.portfolio_id for turn in turns], cycle.number)
-    return tuple(_view(turn, orders[turn.entry.portfolio_id], at) for turn in turns)
+    rows = Turn.objects.filter(cycle=cycle).select_related("entry__agent", "brief")
+    return rows.prefetch_related(attempts, calls).order_by("entry__number")
 
 
 def brief_text(season: Season, number: int, slug: str) -> str:
@@ -122,7 +122,8 @@ def brief_text(season: Season, number: int, slug: str) -> str:
     return canonical_json(content)
 
 
-def _orders_of(portfolio_ids: list[int], cycle_number: int) -> defaultdict[int, list[tuple[Order, list[Fill]]]]:
+def orders_of(portfolio_ids: list[int], cycle_number: int) -> defaultdict[int, list[tuple[Order, list[Fill]]]]:
+    """Each portfolio's orders in one cycle with their fills, as they were placed: two queries."""
     rows = Order.objects.filter(portfolio__in=portfolio_ids, cycle_number=cycle_number)
     orders: defaultdict[int, list[tuple[Order, list[Fill]]]] = defaultdict(list)
     for order in rows.prefetch_related("fills").order_by("client_order_id"):
