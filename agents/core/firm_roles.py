@@ -143,10 +143,10 @@ _PRICES = ("price", "high_24h", "low_24h")
 _CHANGES = ("change_1d", "change_7d", "change_28d")
 _ROW_FIELDS: Mapping[str, tuple[str, ...]] = {
     "technical": (*_PRICES, *_CHANGES, "volatility_28d", "closes_1d"),
-    "sentiment": (*_PRICES, "change_1d", "change_7d", "volume_24h"),
-    "tokenomics": ("price", "volume_24h", "change_28d"),
+    "sentiment": (*_PRICES, "change_1d", "change_7d", "volume_24h", "positioning"),
+    "tokenomics": ("price", "volume_24h", "change_28d", "day"),
     "researcher": ("price", *_CHANGES, "volatility_28d"),
-    "trader": (*_PRICES, *_CHANGES, "volatility_28d", "volume_24h", "closes_1d", "step", "min_notional"),
+    "trader": (*_PRICES, *_CHANGES, "volatility_28d", "volume_24h", "closes_1d", "step", "min_notional", "book"),
     "risk": ("price", *_CHANGES, "volatility_28d", "min_notional"),
 }
 _TOP_FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -155,7 +155,7 @@ _TOP_FIELDS: Mapping[str, tuple[str, ...]] = {
     "risk": ("cycle", "cycles", "rules", "portfolio"),
 }
 _BOARD_FIELDS = ("entry", "rank", "net_return")
-_MARKET_FIELDS = ("as_of", "source", "missing")
+_MARKET_FIELDS = ("as_of", "source", "missing", "off_because", "halted")
 # What an analyst's trade would be read from, and this brief does not have.
 _NOT_IN_ANY_BRIEF = {"tokenomics": ["supply schedule"]}
 

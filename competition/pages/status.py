@@ -20,6 +20,7 @@ from competition.core.schedule import boundary
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
 from competition.models import Audit, Cycle, Heartbeat, Season, Turn
 from competition.pages.figures import Moment, duration, moment, relative
+from competition.pages.market_status import MarketStatus, market_status
 from competition.pages.names import EntryName, name_of
 from competition.pages.progress import pace
 from competition.pages.text import detail, line
@@ -118,16 +119,18 @@ class StatusPage:
     seasons: tuple[SeasonStatus, ...]
     quarantined: tuple[Incident, ...]
     audit: AuditStatus | None
+    market: MarketStatus
     versions: tuple[tuple[str, str], ...]
 
 
 def status_page(now: datetime) -> StatusPage:
-    """Everything the status page shows: five queries."""
+    """Everything the status page shows: seven queries."""
     stale_after = timedelta(seconds=max(30.0, 3 * settings.TICK_EVERY_S))
     beats = tuple(_beat(row, now, stale_after) for row in Heartbeat.objects.order_by("name"))
     seasons = _seasons(now, stale_after)
     audit = _last_audit(now)
-    headline, verdict = _verdict(beats, seasons, audit.trouble if audit else "")
+    market = market_status(now)
+    headline, verdict = _verdict(beats, seasons, [*market.troubles, audit.trouble if audit else ""])
     return StatusPage(
         at=moment(now),
         headline=headline,
@@ -137,6 +140,7 @@ def status_page(now: datetime) -> StatusPage:
         seasons=seasons,
         quarantined=_quarantined(),
         audit=audit,
+        market=market,
         versions=_versions(),
     )
 
@@ -145,11 +149,11 @@ def _beat(row: Heartbeat, now: datetime, stale_after: timedelta) -> Beat:
     return Beat(row.name, moment(row.at), relative(row.at, now), now - row.at > stale_after)
 
 
-def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus], audited: str) -> tuple[str, str]:
-    """A headline, and what is wrong in sentences; both calm when nothing is. `audited` is what an audit found."""
+def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus], others: Sequence[str]) -> tuple[str, str]:
+    """A headline, and what is wrong in sentences; both calm when nothing is. `others` are of no season."""
     running = [season for season in seasons if season.is_open]
     troubles = [*_silence(beats), *(trouble for season in running for trouble in season.troubles)] if running else []
-    troubles += [audited] if audited else []
+    troubles += [trouble for trouble in others if trouble]
     if troubles:
         return "Something needs attention.", " ".join(troubles)
     past = [f"{season.without_decision} of {season.name}" for season in running if season.without_decision]
