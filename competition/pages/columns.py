@@ -79,7 +79,7 @@ RETURNS: Mapping[str, str] = {"": "After AI cost", "gross": "Before AI cost"}
 SEARCH_CHARACTERS_MAX = 60
 KINDS: Mapping[str, str] = {"": "Everyone", "model": "Models", "firm": "Firms", "baseline": "Baselines"}
 
-PARAMETERS = frozenset({"sort", "kind"})  # of a board's address; any other changes nothing
+PARAMETERS = frozenset({"sort", "kind", "vendor", "find", "weeks", "returns"})  # all that an address may wish
 
 
 def wish_of(query: Mapping[str, str]) -> Wish:
