@@ -8,59 +8,18 @@ from competition.core.ranking import Result, StandingRow, rank
 from competition.core.rules import Rules
 from competition.core.states import SeasonState
 from competition.models import Cycle, Entry, Season, Standing
-from competition.pages.columns import KINDS, Heading, Wish, arranged, headings
-from competition.pages.curves import Chart, Curves, chart_of, read_curves, spark_values
-from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
-from competition.pages.holdings import CASH, books_now
+from competition.pages.columns import Wish
+from competition.pages.curves import Chart, Curves, chart_of, read_curves
 from competition.pages.latest import Latest, latest_of
 from competition.pages.lead import Lead, extremes_of, lead_of
 from competition.pages.names import EntryName, entries_of, names_by_slug
-from competition.pages.pictures import Segment, Spark, hues_of, segments, spark
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
+from competition.pages.table import Table, standing_row, table_of
+from competition.pages.windows import seen_as_wished
 
-BY_LOT = "baseline/random"
+BY_LOT, EQUAL_WEIGHT = "baseline/random", "baseline/equal-weight"
+LINES_MAX = 24  # more cannot be told apart
 ZERO = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class BoardRow:
-    """One entry on the board; `unranked` says why it has no rank."""
-
-    rank: str
-    unranked: str
-    entry: EntryName
-    value: str
-    net_return: Figure
-    excess: Figure
-    drawdown: str
-    turnover: str
-    fees: str
-    ai_cost: str
-    coverage: str
-    bar: tuple[Segment, ...]
-    spark: Spark | None
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A filter: the value of its parameter, its word, and whether it is on."""
-
-    value: str
-    word: str
-    is_on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """The leaderboard itself; `legend` names the colours of the allocation bars."""
-
-    headings: tuple[Heading, ...]
-    kinds: tuple[Choice, ...]
-    ranked: tuple[BoardRow, ...]
-    unranked: tuple[BoardRow, ...]
-    legend: tuple[tuple[str, int], ...]
-    quote: str
-    benchmark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +48,21 @@ def clock_part(season: Season, progress: Progress) -> ClockPart:
 
 
 def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
-    """Everything the leaderboard shows: seven queries."""
+    """Everything the leaderboard shows: seven queries, and three more for its last weeks alone."""
     rules = season.rule_book
     entries = entries_of(season)
     names = names_by_slug(entries)
-    board = standings_of(progress.closed, entries, rules)
+    closed = progress.closed
+    board = standings_of(closed, entries, rules)
     curves = read_curves([entry.portfolio_id for entry in entries], progress.week, rules.capital)
     by_lot = [entry.slug for entry in entries if entry.agent.model == BY_LOT]
-    closed = progress.closed
     return BoardPage(
         week=progress.week,
         weeks=rules.cycles,
         lead=lead_of(board, names, rules, progress.week, by_lot, is_over=season.state == SeasonState.CLOSED),
         clock=clock_of(season, progress),
         chart=_chart(entries, names, rules, curves, board),
-        table=_table(board, entries, names, wish, season, curves, progress.priced),
+        table=table_of(seen_as_wished(board, entries, closed, wish, rules), entries, wish, season, curves, progress),
         latest=latest_of(closed, entries, names, rules.quote) if closed else None,
         later=later_of(progress),
     )
@@ -121,72 +80,6 @@ def standings_of(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -
     )
 
 
-def standing_row(row: Standing, slug: str) -> StandingRow:
-    """A stored standing as the value the core works with."""
-    return StandingRow(
-        entry=slug,
-        rank=row.rank,
-        unranked=row.unranked,
-        value=row.value,
-        net_return=row.net_return,
-        excess_return=row.excess_return,
-        max_drawdown=row.max_drawdown,
-        turnover=row.turnover,
-        fees=row.fees,
-        ai_cost=row.ai_cost,
-        coverage=row.coverage,
-        due=row.due,
-        valid=row.valid,
-    )
-
-
-def _table(
-    board: Sequence[StandingRow],
-    entries: Sequence[Entry],
-    names: Mapping[str, EntryName],
-    wish: Wish,
-    season: Season,
-    curves: Curves,
-    priced: Cycle | None,
-) -> Table:
-    rules = season.rule_book
-    hues = hues_of([symbol.removesuffix(rules.quote) for symbol in rules.universe])
-    books = books_now(entries, season, priced)
-    bars = {slug: segments(book.weights(), hues, CASH) for slug, book in books.items()}
-    sparks = {entry.slug: spark(spark_values(curves.values[entry.portfolio_id])) for entry in entries}
-    rows = {row.entry: board_row(row, names[row.entry], bars[row.entry], sparks[row.entry]) for row in board}
-    ranked, unranked = arranged(board, names, wish)
-    kinds = {"", wish.kind, *(name.kind for name in names.values())}
-    return Table(
-        headings=headings(wish),
-        kinds=tuple(Choice(value, word, value == wish.kind) for value, word in KINDS.items() if value in kinds),
-        ranked=tuple(rows[row.entry] for row in ranked),
-        unranked=tuple(rows[row.entry] for row in unranked),
-        legend=(*hues.items(), (CASH, 0)),
-        quote=rules.quote,
-        benchmark=names[rules.benchmark].name if rules.benchmark in names else "",
-    )
-
-
-def board_row(row: StandingRow, name: EntryName, bar: tuple[Segment, ...], curve: Spark | None) -> BoardRow:
-    """A standing as the table shows it."""
-    return BoardRow(
-        rank=NOTHING if row.rank is None else str(row.rank),
-        unranked=row.unranked,
-        entry=name,
-        value=money(row.value),
-        net_return=signed_percent(row.net_return),
-        excess=Figure(NOTHING) if row.excess_return is None else points(row.excess_return),
-        drawdown=percent(row.max_drawdown),
-        turnover=money(row.turnover),
-        fees=money(row.fees),
-        ai_cost=money(row.ai_cost),
-        coverage=f"{row.valid}/{row.due}",
-        bar=bar,
-        spark=curve,
-    )
-
-
 def _chart(
     entries: Sequence[Entry],
     names: Mapping[str, EntryName],
@@ -194,5 +87,11 @@ def _chart(
     curves: Curves,
     board: Sequence[StandingRow],
 ) -> Chart:
-    by_portfolio = {entry.portfolio_id: names[entry.slug] for entry in entries}
-    return chart_of("Equity, start = 100", extremes_of(board, names, rules), by_portfolio, rules.benchmark, curves)
+    """Everybody, or of many the first ones, and always what they are measured by."""
+    equal = next((entry.slug for entry in entries if entry.agent.model == EQUAL_WEIGHT), "")
+    first = {row.entry for row in board[: LINES_MAX - 2]}
+    drawn = [entry for entry in entries if len(entries) <= LINES_MAX or entry.slug in {rules.benchmark, equal, *first}]
+    title = "Equity, start = 100" if len(drawn) == len(entries) else f"Equity of {len(drawn)} entries, start = 100"
+    by_portfolio = {entry.portfolio_id: names[entry.slug] for entry in drawn}
+    message = extremes_of(board, names, rules)
+    return chart_of(title, message, by_portfolio, curves, benchmark=rules.benchmark, equal=equal)

@@ -40,18 +40,33 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the address asks for: a column to sort by, its direction, and a kind of entry (empty for all)."""
+    """What the address asks for: a column to sort by and its direction, who is shown, and what is measured.
+
+    `kind`, `vendor` and `search` are empty for everybody; `weeks` is how many last weeks count, 0 for all.
+    """
 
     column: Column
     falling: bool
     kind: str = ""
+    vendor: str = ""
+    search: str = ""
+    weeks: int = 0
+    gross: bool = False
+
+    def fits(self, name: EntryName) -> bool:
+        """Whether an entry is among those to be shown."""
+        return (
+            self.kind in ("", name.kind)
+            and self.vendor in ("", name.vendor)
+            and self.search.casefold() in name.name.casefold()
+        )
 
 
 COLUMNS: tuple[Column, ...] = (
     Column("rank", "#", "", "", False, lambda row, position, name: position),
     Column("entry", "Entry", "", "", False, lambda row, position, name: name.name.lower()),
     Column("value", "Value", "", "wide", True, lambda row, position, name: row.value),
-    Column("return", "Return", "net", "", True, lambda row, position, name: row.net_return),
+    Column("return", "Return", "", "", True, lambda row, position, name: row.net_return),
     Column("excess", "Excess", "vs benchmark", "", True, lambda row, position, name: _known(row.excess_return)),
     Column("drawdown", "Drawdown", "deepest", "wide", False, lambda row, position, name: row.max_drawdown),
     Column("turnover", "Turnover", "× value", "wide", True, lambda row, position, name: row.turnover),
@@ -59,26 +74,48 @@ COLUMNS: tuple[Column, ...] = (
     Column("cost", "AI cost", "USD", "wide", True, lambda row, position, name: row.ai_cost),
     Column("coverage", "Coverage", "valid/due", "", True, lambda row, position, name: row.coverage),
 )
+STRETCHES: Mapping[str, str] = {"": "The whole season", "4": "Last 4 weeks", "12": "Last 12 weeks"}
+RETURNS: Mapping[str, str] = {"": "After AI cost", "gross": "Before AI cost"}
+SEARCH_CHARACTERS_MAX = 60
 KINDS: Mapping[str, str] = {"": "Everyone", "model": "Models", "firm": "Firms", "baseline": "Baselines"}
 
-PARAMETERS = frozenset({"sort", "kind"})  # of a board's address; any other changes nothing
+PARAMETERS = frozenset({"sort", "kind", "vendor", "find", "weeks", "returns"})  # all that an address may wish
 
 
-def wish_of(sort: str, kind: str) -> Wish:
-    """Read `?sort=` (a column, with a minus for the other direction) and `?kind=`; raises `NotThere`."""
+def wish_of(query: Mapping[str, str]) -> Wish:
+    """Read the parameters of a board's address; raises `NotThere` for a value that none of them has.
+
+    `sort` is a column, with a minus for the other direction. A name that is no parameter is let be.
+    """
+    sort, kind = query.get("sort", ""), query.get("kind", "")
     key = sort.removeprefix("-") if sort else "rank"
     column = next((column for column in COLUMNS if column.key == key), None)
     if column is None:
         raise NotThere(f"The board cannot be sorted that way. It has: {', '.join(c.key for c in COLUMNS)}.")
     if kind not in KINDS:
         raise NotThere(f"There is no such kind of entry. There are: {', '.join(filter(None, KINDS))}.")
-    return Wish(column, column.falling != sort.startswith("-"), kind)
+    if query.get("weeks", "") not in STRETCHES:
+        raise NotThere(f"The board is not kept over that many weeks. It is over: {', '.join(filter(None, STRETCHES))}.")
+    if query.get("returns", "") not in RETURNS:
+        raise NotThere(f"There are no such returns. There are: {', '.join(filter(None, RETURNS))}.")
+    return Wish(
+        column=column,
+        falling=column.falling != sort.startswith("-"),
+        kind=kind,
+        vendor=query.get("vendor", ""),
+        search=" ".join(query.get("find", "")[:SEARCH_CHARACTERS_MAX].split()),
+        weeks=int(query.get("weeks", "") or 0),
+        gross=query.get("returns", "") == "gross",
+    )
 
 
 def headings(wish: Wish) -> tuple[Heading, ...]:
     """Each column with the link that sorts by it, or turns it round when it is sorted by already."""
+    units = {"return": "gross" if wish.gross else "net"}
     return tuple(
-        Heading(column.key, column.title, column.unit, column.width, *_link_and_order(column, wish))
+        Heading(
+            column.key, column.title, units.get(column.key, column.unit), column.width, *_link_and_order(column, wish)
+        )
         for column in COLUMNS
     )
 
@@ -86,9 +123,9 @@ def headings(wish: Wish) -> tuple[Heading, ...]:
 def arranged(
     board: Sequence[StandingRow], names: Mapping[str, EntryName], wish: Wish
 ) -> tuple[list[StandingRow], list[StandingRow]]:
-    """The ranked and the unranked rows of the kind wished for, each sorted as wished."""
+    """The ranked and the unranked rows of those who are wished for, each sorted as wished."""
     places = {row.entry: position for position, row in enumerate(board)}
-    rows = [row for row in board if not wish.kind or names[row.entry].kind == wish.kind]
+    rows = [row for row in board if wish.fits(names[row.entry])]
 
     def key(row: StandingRow) -> Decimal | str | int:
         return wish.column.sort_by(row, places[row.entry], names[row.entry])

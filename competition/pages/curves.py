@@ -28,7 +28,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve of the chart: `tone` says how it is drawn (model, baseline, benchmark), `hue` in which colour."""
+    """One curve of the chart: `tone` (model, baseline, benchmark, equal) says how it is drawn, `hue` in what colour."""
 
     entry: EntryName
     tone: str
@@ -53,6 +53,7 @@ class Chart:
     lines: tuple[Line, ...]
     rows: tuple[WeekRow, ...]
     start_y: str
+    has_equal: bool
     data: Mapping[str, Any]
 
 
@@ -82,11 +83,13 @@ def spark_values(values: Sequence[Decimal | None]) -> list[Decimal | None]:
     return [values[index] for index in thinned(len(values) - 1, SPARK_POINTS_MAX)] if values else []
 
 
-def chart_of(title: str, message: str, entries: Mapping[int, EntryName], benchmark: str, curves: Curves) -> Chart:
-    """The chart of these entries, by portfolio id; the season's benchmark stands out."""
+def chart_of(
+    title: str, message: str, entries: Mapping[int, EntryName], curves: Curves, *, benchmark: str, equal: str = ""
+) -> Chart:
+    """The chart of these entries, by portfolio id; the season's benchmark and the `equal` weights stand out."""
     known = [value for key in entries for value in curves.values[key] if value is not None] or [Decimal(100)]
     low, high = min(*known, Decimal(100)), max(*known, Decimal(100))
-    tones = _tones(entries, benchmark)
+    tones = _tones(entries, {benchmark: "benchmark", equal: "equal"})
     lines = tuple(
         Line(name, *tones[key], _last(curves.values[key]), _still(curves.values[key], low, high))
         for key, name in entries.items()
@@ -96,16 +99,17 @@ def chart_of(title: str, message: str, entries: Mapping[int, EntryName], benchma
         for index, (week, at) in enumerate(zip(curves.weeks, curves.instants, strict=True))
     )
     start_y = polyline([Decimal(100)], STILL_WIDTH, STILL_HEIGHT, low, high).partition(",")[2]
-    return Chart(title, message, lines, rows, start_y, _data(lines, list(entries), curves))
+    has_equal = any(line.tone == "equal" for line in lines)
+    return Chart(title, message, lines, rows, start_y, has_equal, _data(lines, list(entries), curves))
 
 
-def _tones(entries: Mapping[int, EntryName], benchmark: str) -> dict[int, tuple[str, int]]:
+def _tones(entries: Mapping[int, EntryName], yardsticks: Mapping[str, str]) -> dict[int, tuple[str, int]]:
     """Models and baselines each run through the colours by themselves; what tells them apart is the stroke."""
     tones: dict[int, tuple[str, int]] = {}
     seen = {"model": 0, "baseline": 0}
     for key, name in entries.items():
-        if name.slug == benchmark:
-            tones[key] = ("benchmark", 0)
+        if name.slug in yardsticks:
+            tones[key] = (yardsticks[name.slug], 0)
             continue
         tone = "baseline" if name.kind == "baseline" else "model"
         tones[key] = (tone, seen[tone] % HUES + 1)

@@ -9,7 +9,6 @@ from agents.models import Agent, AgentKind
 from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
 from competition.models import Entry, Season, Standing
-from competition.pages.board import standing_row
 from competition.pages.curves import Chart, chart_of, read_curves
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
 from competition.pages.frame import Link, NotThere
@@ -18,6 +17,7 @@ from competition.pages.holdings import CASH, Holding, PricedBook, books_now
 from competition.pages.names import EntryName, habit, name_of, spoken
 from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
+from competition.pages.table import standing_row
 from competition.pages.text import line
 
 LINKS_MAX = 30
@@ -168,7 +168,7 @@ def _chart(pair: Sequence[Entry], rules: Rules, progress: Progress) -> Chart:
     names = {entry.portfolio_id: name_of(entry) for entry in pair}
     shown = [f"{spoken(name)} stands at {_last(curves.values[key])}" for key, name in names.items()]
     message = f"{' and '.join(shown)}, where the start is 100."
-    return chart_of("Equity against the benchmark", message, names, rules.benchmark, curves)
+    return chart_of("Equity against the benchmark", message, names, curves, benchmark=rules.benchmark)
 
 
 def _last(values: Sequence[object]) -> str:

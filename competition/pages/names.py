@@ -11,17 +11,23 @@ from agents.models import Agent, AgentKind
 from competition.models import Entry, Season
 from competition.pages.text import line
 
+HOUSE = "house"
+RESELLERS = frozenset({"openrouter"})  # who passes on the models of others: the vendor is the next part
 KIND_WORDS = {AgentKind.SINGLE: "model", AgentKind.FIRM: "firm", AgentKind.BASELINE: "baseline"}
 
 
 @dataclass(frozen=True, slots=True)
 class EntryName:
-    """An entry wherever it is listed. `kind` is a word; a simulated one is labelled so everywhere."""
+    """An entry wherever it is listed. `kind` is a word; a simulated one is labelled so everywhere.
+
+    `vendor` is who makes its model, as its model string says.
+    """
 
     slug: str
     name: str
     kind: str
     is_simulated: bool
+    vendor: str = ""
 
 
 def entries_of(season: Season) -> list[Entry]:
@@ -32,7 +38,16 @@ def entries_of(season: Season) -> list[Entry]:
 def name_of(entry: Entry) -> EntryName:
     """The entry as lists show it; its agent must be loaded."""
     agent = entry.agent
-    return EntryName(entry.slug, line(agent.name), KIND_WORDS[AgentKind(agent.kind)], agent.is_simulated)
+    kind = KIND_WORDS[AgentKind(agent.kind)]
+    return EntryName(entry.slug, line(agent.name), kind, agent.is_simulated, vendor_of(agent.model))
+
+
+def vendor_of(model: str) -> str:
+    """Who makes the model of this string: `openrouter/deepseek/chat` is from deepseek, `openai/gpt` from openai."""
+    parts = [line(part) for part in model.split("/")]
+    if parts[0] == "baseline":
+        return HOUSE
+    return parts[1] if parts[0] in RESELLERS and len(parts) > 2 else parts[0]
 
 
 def names_by_slug(entries: Iterable[Entry]) -> dict[str, EntryName]:

@@ -26,7 +26,7 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _board(request: HttpRequest, season: Season) -> HttpResponse:
-    wish = wish_of(request.GET.get("sort", ""), request.GET.get("kind", ""))
+    wish = wish_of(request.GET)
     fragment = fragment_of(request, FRAGMENTS)
     progress = progress_of(season)
     frame = frame_of(season, as_of(progress))

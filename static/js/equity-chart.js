@@ -12,6 +12,7 @@
     model: { lineWidth: 2, lineStyle: LineStyle.Solid },
     baseline: { lineWidth: 1, lineStyle: LineStyle.Dashed },
     benchmark: { lineWidth: 3, lineStyle: LineStyle.Dashed },
+    equal: { lineWidth: 2, lineStyle: LineStyle.Dotted },
   };
 
   const canvas = document.createElement("div");
@@ -35,7 +36,7 @@
     rightPriceScale: { borderVisible: false, entireTextOnly: true },
     timeScale: { borderColor: colour("hair") },
   });
-  const strokeColour = (line) => colour(line.tone === "benchmark" ? "ink" : `hue-${line.hue}`);
+  const strokeColour = (line) => colour(line.hue === 0 ? "ink" : `hue-${line.hue}`);
 
   const chart = createChart(canvas, {
     ...look(),

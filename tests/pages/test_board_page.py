@@ -1,6 +1,7 @@
 """The leaderboard: who is on it, in which order, and what a link or htmx gets of it."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,9 +9,12 @@ from django.test import Client
 
 from competition.models import Season
 from competition.pages.columns import COLUMNS
+from competition.pages.names import EntryName, vendor_of
+from competition.pages.table import board_row, standing_row
 from tests.pages.reading import Page
 from tests.pages.seasons import Played, play_season, running_season
 
+NAME = EntryName("swinger", "Swinger", "model", is_simulated=True)
 HTMX = {"HX-Request": "true"}
 
 
@@ -86,6 +90,60 @@ def test_a_sorting_link_keeps_the_filter_and_a_filter_link_the_sorting(played: P
     assert page.all("a", id="sort-value", href="?kind=model&sort=value")
     assert page.all("a", id="kind-baseline", href="?kind=baseline&sort=fees")
     assert page.all("a", id="kind-all", href="?sort=fees")
+
+
+def test_a_search_finds_an_entry_by_part_of_its_name_and_keeps_to_it_when_sorting(played: Played) -> None:
+    assert slugs(played.get("?find=%20SWING%20")) == ["swinger"]
+    page = Page(played.get("?find=swing&sort=-fees&kind=model"))
+    assert page.all("input", type="search", value="swing")
+    kept = {tag.attributes["name"]: tag.attributes["value"] for tag in page.all("input", type="hidden")}
+    assert {"sort": "-fees", "kind": "model"}.items() <= kept.items()
+    assert page.all("a", id="sort-value", href="?find=swing&sort=value&kind=model")
+
+
+def test_a_vendor_is_who_makes_the_model_and_one_of_whom_there_is_nothing_is_refused(
+    played: Played, client: Client
+) -> None:
+    assert set(slugs(played.get("?vendor=offline"))) == set(slugs(played.get("?kind=model")))
+    assert set(slugs(played.get("?vendor=house"))) == set(slugs(played.get("?kind=baseline")))
+    response = client.get("/s/played/?vendor=nobody")
+    assert response.status_code == 404
+    assert "There are: house, offline." in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("model", "vendor"),
+    [
+        ("baseline/momentum", "house"),
+        ("openai/gpt-4o-mini", "openai"),
+        ("openrouter/deepseek/deepseek-chat", "deepseek"),
+        ("openrouter/auto", "openrouter"),
+    ],
+)
+def test_a_reseller_is_not_the_vendor(model: str, vendor: str) -> None:
+    assert vendor_of(model) == vendor
+
+
+def test_the_last_weeks_alone_are_measured_from_where_they_began(played: Played) -> None:
+    season, entry = played.season, played.season.entries.get(slug="swinger")
+    then, now = (
+        season.cycles.get(number=week).standings.get(entry=entry).value for week in (6 - 4, 6)
+    )  # costs nothing to ask, so net and gross are the same
+    page = Page(played.get("?weeks=4&find=swinger"))
+    assert f"{now / then * 100 - 100:+.1f}%".replace("-", "−") in [tag.text for tag in page.all("td")]
+    assert "Seen over the last 4 weeks" in page.texts("p", role="status")[0]
+
+
+def test_weeks_that_a_season_does_not_have_yet_are_all_it_has(played: Played) -> None:
+    assert slugs(played.get("?weeks=12")) == slugs(played.get())
+    assert "this is all of it" in Page(played.get("?weeks=12")).texts("p", role="status")[0]
+
+
+def test_those_who_share_a_place_are_shown_to_share_it(played: Played) -> None:
+    twice = {"rank": 1, "unranked": "", "net_return": Decimal("0.5")}
+    row = standing_row(played.season.cycles.get(number=6).standings.first(), "swinger")
+    shown = board_row(replace(row, **twice), NAME, (), None, shares=True)
+    assert (shown.rank, board_row(replace(row, **twice), NAME, (), None, shares=False).rank) == ("=1", "1")
 
 
 def test_every_link_that_htmx_follows_has_the_same_address_without_it(played: Played) -> None:

@@ -10,6 +10,7 @@ from tests.pages.seasons import Played, play_season
 PAGES = {
     "": 9,
     "?sort=fees&kind=model": 9,
+    "?weeks=4&returns=gross": 12,
     "e/swinger/": 10,
     "c/3/": 10,
     "rules/": 2,
@@ -56,7 +57,7 @@ def test_a_page_of_the_site_keeps_to_its_number_of_queries(
 def test_a_smaller_season_takes_just_as_many(
     db: None, django_assert_num_queries: DjangoAssertNumQueries, path: str, queries: int
 ) -> None:
-    small = play_season("small", weeks=3, entries=3)
+    small = play_season("small", weeks=5, entries=3)
     with django_assert_num_queries(queries):
         small.get(path)
 

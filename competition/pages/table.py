@@ -1,0 +1,179 @@
+"""The leaderboard's table: who is shown, in which order, with which figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from competition.core.ranking import StandingRow
+from competition.models import Entry, Season, Standing
+from competition.pages.columns import KINDS, RETURNS, STRETCHES, Heading, Wish, arranged, headings
+from competition.pages.curves import Curves, spark_values
+from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
+from competition.pages.frame import NotThere
+from competition.pages.holdings import CASH, books_now
+from competition.pages.names import EntryName, names_by_slug
+from competition.pages.pictures import Segment, Spark, hues_of, segments, spark
+from competition.pages.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One entry on the board; `unranked` says why it has no rank."""
+
+    rank: str
+    unranked: str
+    entry: EntryName
+    value: str
+    net_return: Figure
+    excess: Figure
+    drawdown: str
+    turnover: str
+    fees: str
+    ai_cost: str
+    coverage: str
+    bar: tuple[Segment, ...]
+    spark: Spark | None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A filter: the value of its parameter, its word, and whether it is on."""
+
+    value: str
+    word: str
+    is_on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The leaderboard itself; `legend` names the colours of the allocation bars.
+
+    `kinds` are links, the other choices fields of one form; `find` is what was searched for, `sort` as in the address.
+    """
+
+    headings: tuple[Heading, ...]
+    kinds: tuple[Choice, ...]
+    vendors: tuple[Choice, ...]
+    stretches: tuple[Choice, ...]
+    returns: tuple[Choice, ...]
+    kind: str
+    find: str
+    sort: str
+    seen: str
+    ranked: tuple[BoardRow, ...]
+    unranked: tuple[BoardRow, ...]
+    legend: tuple[tuple[str, int], ...]
+    quote: str
+    benchmark: str
+
+
+def standing_row(row: Standing, slug: str) -> StandingRow:
+    """A stored standing as the value the core works with."""
+    return StandingRow(
+        entry=slug,
+        rank=row.rank,
+        unranked=row.unranked,
+        value=row.value,
+        net_return=row.net_return,
+        excess_return=row.excess_return,
+        max_drawdown=row.max_drawdown,
+        turnover=row.turnover,
+        fees=row.fees,
+        ai_cost=row.ai_cost,
+        coverage=row.coverage,
+        due=row.due,
+        valid=row.valid,
+    )
+
+
+def table_of(
+    board: Sequence[StandingRow],
+    entries: Sequence[Entry],
+    wish: Wish,
+    season: Season,
+    curves: Curves,
+    progress: Progress,
+) -> Table:
+    """The table of `board` as wished: one query. Raises `NotThere` for a vendor of whom there is nothing."""
+    rules, names = season.rule_book, names_by_slug(entries)
+    vendors = sorted({name.vendor for name in names.values()})
+    if wish.vendor and wish.vendor not in vendors:
+        raise NotThere(f"Nobody here is from that vendor. There are: {', '.join(vendors)}.")
+    hues = hues_of([symbol.removesuffix(rules.quote) for symbol in rules.universe])
+    rows = _rows(board, entries, season, curves, progress)
+    ranked, unranked = arranged(board, names, wish)
+    kinds = {"", wish.kind, *(name.kind for name in names.values())}
+    return Table(
+        headings=headings(wish),
+        kinds=_choices({value: word for value, word in KINDS.items() if value in kinds}, wish.kind),
+        vendors=_choices({"": "Any vendor", **{vendor: vendor for vendor in vendors}}, wish.vendor),
+        stretches=_choices(STRETCHES, str(wish.weeks or "")),
+        returns=_choices(RETURNS, "gross" if wish.gross else ""),
+        kind=wish.kind,
+        find=wish.search,
+        sort=_sort(wish),
+        seen=_seen(wish, progress.week),
+        ranked=tuple(rows[row.entry] for row in ranked),
+        unranked=tuple(rows[row.entry] for row in unranked),
+        legend=(*hues.items(), (CASH, 0)),
+        quote=rules.quote,
+        benchmark=names[rules.benchmark].name if rules.benchmark in names else "",
+    )
+
+
+def _rows(
+    board: Sequence[StandingRow], entries: Sequence[Entry], season: Season, curves: Curves, progress: Progress
+) -> dict[str, BoardRow]:
+    names = names_by_slug(entries)
+    hues = hues_of([symbol.removesuffix(season.rule_book.quote) for symbol in season.rule_book.universe])
+    bars = {
+        slug: segments(book.weights(), hues, CASH) for slug, book in books_now(entries, season, progress.priced).items()
+    }
+    sparks = {entry.slug: spark(spark_values(curves.values[entry.portfolio_id])) for entry in entries}
+    places = [row.rank for row in board]
+    return {
+        row.entry: board_row(
+            row, names[row.entry], bars[row.entry], sparks[row.entry], shares=places.count(row.rank) > 1
+        )
+        for row in board
+    }
+
+
+def _choices(words: Mapping[str, str], chosen: str) -> tuple[Choice, ...]:
+    return tuple(Choice(value, word, value == chosen) for value, word in words.items())
+
+
+def _sort(wish: Wish) -> str:
+    """The `sort` parameter that asks for this order; empty for the order of a plain address."""
+    turned = wish.falling != wish.column.falling
+    return "" if wish.column.key == "rank" and not turned else ("-" if turned else "") + wish.column.key
+
+
+def _seen(wish: Wish, week: int) -> str:
+    """What is measured when it is not the season's own ranking; empty when it is."""
+    if wish.weeks and week <= wish.weeks:
+        return f"The season has {week} weeks so far, so this is all of it{', before AI cost' if wish.gross else ''}."
+    if not wish.weeks and not wish.gross:
+        return ""
+    over = f"over the last {wish.weeks} weeks" if wish.weeks else "over the season"
+    return f"Seen {over}, {'before' if wish.gross else 'after'} AI cost. The season ranks all weeks, after AI cost."
+
+
+def board_row(
+    row: StandingRow, name: EntryName, bar: tuple[Segment, ...], curve: Spark | None, *, shares: bool
+) -> BoardRow:
+    """A standing as the table shows it; `shares` says that its rank is not its alone."""
+    return BoardRow(
+        rank=NOTHING if row.rank is None else f"{'=' if shares else ''}{row.rank}",
+        unranked=row.unranked,
+        entry=name,
+        value=money(row.value),
+        net_return=signed_percent(row.net_return),
+        excess=Figure(NOTHING) if row.excess_return is None else points(row.excess_return),
+        drawdown=percent(row.max_drawdown),
+        turnover=money(row.turnover),
+        fees=money(row.fees),
+        ai_cost=money(row.ai_cost),
+        coverage=f"{row.valid}/{row.due}",
+        bar=bar,
+        spark=curve,
+    )

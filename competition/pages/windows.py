@@ -1,0 +1,52 @@
+"""What the board over its last weeks is made of, read from turns, valuations and the standings of then."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+
+from django.db.models import Subquery, Sum
+
+from competition.core.ranking import StandingRow
+from competition.core.rules import Rules
+from competition.core.windows import Stretch, over_stretch, without_ai_cost
+from competition.models import Cycle, Entry, Standing, Turn
+from competition.pages.columns import Wish
+from portfolio.models import Valuation
+
+
+def seen_as_wished(
+    board: Sequence[StandingRow], entries: Sequence[Entry], closed: Cycle | None, wish: Wish, rules: Rules
+) -> tuple[StandingRow, ...]:
+    """The board as the season ranks it, or as the address asks for it: no query, or three for the last weeks alone."""
+    if closed and wish.weeks and closed.number > wish.weeks:
+        stretches = _stretches(entries, closed, closed.number - wish.weeks)
+        return over_stretch(board, stretches, rules.benchmark, gross=wish.gross)
+    return without_ai_cost(board, rules.capital, rules.benchmark) if wish.gross else tuple(board)
+
+
+def _stretches(entries: Sequence[Entry], closed: Cycle, begin: int) -> dict[str, Stretch]:
+    """By slug, from after week `begin` to `closed`; from the week before it that closed if it did not."""
+    season = {"cycle__season": closed.season_id}
+    earlier = Cycle.objects.closed().filter(season=closed.season_id, number__lte=begin).order_by("-number")
+    boards = Standing.objects.current().filter(**season, cycle__number=Subquery(earlier.values("number")[:1]))
+    then = {standing.entry_id: standing for standing in boards.select_related("cycle")}
+    first = next((standing.cycle.number for standing in then.values()), 0)
+    values: defaultdict[int, list[Decimal]] = defaultdict(list)
+    weeks = Valuation.objects.filter(
+        portfolio__in=[entry.portfolio_id for entry in entries], cycle_number__range=(first, closed.number)
+    )
+    for portfolio_id, value in weeks.order_by("cycle_number").values_list("portfolio_id", "value"):
+        values[portfolio_id].append(value)
+    turns = Turn.objects.filter(**season, cycle__number__range=(first + 1, closed.number))
+    traded = dict(turns.values_list("entry").annotate(traded=Sum("traded")).order_by())
+    return {
+        entry.slug: _stretch(values[entry.portfolio_id], traded.get(entry.id, Decimal(0)), then.get(entry.id))
+        for entry in entries
+        if values[entry.portfolio_id]
+    }
+
+
+def _stretch(values: Sequence[Decimal], traded: Decimal, then: Standing | None) -> Stretch:
+    if then is None:
+        return Stretch(tuple(values), traded, Decimal(0), Decimal(0), 0, 0)
+    return Stretch(tuple(values), traded, then.fees, then.ai_cost, then.due, then.valid)
