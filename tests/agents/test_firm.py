@@ -108,6 +108,16 @@ def test_each_analyst_is_given_its_part_and_nothing_of_portfolio_or_rivals() -> 
     assert all(set(part_for(role, market())) == {"cycle", "market"} for role in ANALYSTS)
 
 
+def test_positioning_goes_to_the_sentiment_analyst_and_the_top_of_the_book_to_the_trader() -> None:
+    figures = {"funding": {"rate": "0.0001"}}
+    brief = market(positioning=figures, book={"bid": "49.9", "ask": "50.1"}, day={"quote_volume": "49000"})
+    rows = {role: part_for(role, brief)["market"]["symbols"]["BTCUSDT"] for role in FIRM_ROLES}
+    assert rows["sentiment"]["positioning"] == figures
+    assert [role for role in FIRM_ROLES if "positioning" in rows[role]] == ["sentiment"]
+    assert [role for role in FIRM_ROLES if "book" in rows[role]] == ["trader"]
+    assert [role for role in FIRM_ROLES if "day" in rows[role]] == ["tokenomics"]
+
+
 def test_a_source_that_is_off_is_said_to_be_off_and_nothing_stands_in_for_it() -> None:
     assert "positioning" in part_for("sentiment", market())["market"]["off"]
     assert "supply schedule" in part_for("tokenomics", market())["market"]["off"]
