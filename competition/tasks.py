@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from competition.services import asking_round, auditing, feeding, ticking
+from competition.services import asking_round, auditing, feeding, reconciling, ticking
 
 
 @shared_task(name="competition.tasks.tick")
@@ -34,6 +34,12 @@ def audit(**kwargs: Any) -> None:
 @shared_task(name="competition.tasks.fetch")
 def fetch(**kwargs: Any) -> None:
     feeding.fetch_market()
+
+
+@shared_task(name="competition.tasks.reconcile")
+def reconcile(**kwargs: Any) -> None:
+    if reconciling.is_needed():
+        reconciling.reconcile_account(timezone.now)
 
 
 STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}

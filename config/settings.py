@@ -216,6 +216,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab("17", "3"),
         "options": {"expires": 3600},
     },
+    "reconcile the account": {
+        "task": "competition.tasks.reconcile",
+        "schedule": crontab("47", "3"),
+        "options": {"expires": 3600},
+    },
 }
 if MARKET_DATA == "binance":
     CELERY_BEAT_SCHEDULE["fetch the market"] = {

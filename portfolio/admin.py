@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from market.admin_facts import FactAdmin, FactInline, money, number, related, state
 from market.core.canonical import plain
+from portfolio.exchange_models import Reconciliation
 from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
 from portfolio.queries import book_of
 
@@ -165,3 +166,15 @@ class ValuationAdmin(FactAdmin):
 
     def public_path(self, row: Valuation) -> str | None:
         return cycle_path(row.portfolio, row.cycle_number)
+
+
+@admin.register(Reconciliation)
+class ReconciliationAdmin(FactAdmin):
+    list_display = ("at", "epoch", "orders", "under_way", "findings_count", "is_wipe", "trouble")
+    list_filter = ("is_wipe", "epoch")
+    date_hierarchy = "at"
+    ordering = ("-id",)
+    fields = ("at", "epoch", "seconds", "requests", "orders", "under_way", "is_wipe", "trouble", "findings", "lines")
+
+    def public_path(self, row: Reconciliation) -> str:
+        return "/status/"

@@ -185,3 +185,38 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.subject}"
+
+
+class Reconciliation(models.Model):
+    """A look at the account beside what we have on record of it; appended and never edited.
+
+    `lines` tell of each asset what the sub-ledgers hold, what the account holds, by how much our trades moved it in
+    this epoch, and what of its movement they do not explain (null where that could not be judged). With a `trouble`
+    there was no look: the exchange did not answer. One that found a wipe is the first of its epoch.
+    """
+
+    at = models.DateTimeField()
+    epoch = models.PositiveSmallIntegerField()
+    seconds = models.DecimalField(max_digits=12, decimal_places=3)
+    orders = models.PositiveIntegerField(default=0, help_text="orders of ours that were compared")
+    under_way = models.PositiveIntegerField(default=0, help_text="orders whose outcome was not known")
+    is_still = models.BooleanField(default=False, help_text="nothing of ours moved during the look")
+    is_wipe = models.BooleanField(default=False)
+    findings_count = models.PositiveIntegerField(default=0)
+    findings = models.JSONField(default=list, help_text="the first of them: kind, subject and sentence")
+    lines = models.JSONField(default=list)
+    requests = models.PositiveIntegerField(default=0)
+    trouble = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(trouble="") | Q(findings_count=0, orders=0, is_wipe=False, is_still=False),
+                name="reconciliation_found_nothing_in_trouble",
+            ),
+            models.CheckConstraint(condition=Q(epoch__gt=0), name="reconciliation_of_an_epoch"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["epoch", "id"], name="reconciliation_of_epoch")]
+
+    def __str__(self) -> str:
+        return f"reconciliation of {self.at:%Y-%m-%d %H:%M}: {self.trouble or f'{self.findings_count} findings'}"

@@ -20,6 +20,7 @@ from portfolio.exchange_models import (  # noqa: F401 - Django looks for models 
     ExchangeTrade,
     Incident,
     OrderAttempt,
+    Reconciliation,
     TradingHalt,
     VenueEpoch,
 )

@@ -26,6 +26,7 @@ from competition.services.playing import play_rules
 from competition.services.projections import season_cost
 from competition.services.seasons import agent_for, draft_season, enter
 from competition.services.ticking import heartbeat
+from portfolio.exchange_models import Reconciliation
 from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
 
 pytestmark = [
@@ -38,7 +39,7 @@ UNIVERSE = ("BTCUSDT", "ETHUSDT")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 FACTS: list[type[Model]] = [
     *(Brief, Attempt, Portfolio, Journal, Posting, Order, Fill, Valuation),
-    *(Cycle, Turn, Standing, Heartbeat),
+    *(Cycle, Turn, Standing, Heartbeat, Reconciliation),
 ]
 every_fact = pytest.mark.parametrize("model", FACTS, ids=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", [*FACTS, Agent, Season, Entry], ids=lambda model: model.__name__)
@@ -78,6 +79,8 @@ def played() -> Season:
     rules = weekly_rules()
     season = draft_season("winter", "Winter", rules, house(SEED, UNIVERSE))
     heartbeat("second ticker", START)
+    for epoch in (1, 2):
+        Reconciliation.objects.create(at=START, epoch=epoch, seconds=1)
     return save_played_season(season, play_rules("winter", rules, SEED), "the calendar has ended")
 
 

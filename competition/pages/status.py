@@ -23,6 +23,7 @@ from competition.pages.figures import Moment, duration, moment, relative
 from competition.pages.market_status import MarketStatus, market_status
 from competition.pages.names import EntryName, name_of
 from competition.pages.progress import pace
+from competition.pages.reconciled import ReconciledStatus, last_look
 from competition.pages.text import detail, line
 from competition.pages.troubles import lost_before, lost_lately, stuck
 from competition.pages.words import Mark, cycle_mark
@@ -120,17 +121,20 @@ class StatusPage:
     quarantined: tuple[Incident, ...]
     audit: AuditStatus | None
     market: MarketStatus
+    reconciled: ReconciledStatus | None
     versions: tuple[tuple[str, str], ...]
 
 
 def status_page(now: datetime) -> StatusPage:
-    """Everything the status page shows: seven queries."""
+    """Everything the status page shows: eight queries."""
     stale_after = timedelta(seconds=max(30.0, 3 * settings.TICK_EVERY_S))
     beats = tuple(_beat(row, now, stale_after) for row in Heartbeat.objects.order_by("name"))
     seasons = _seasons(now, stale_after)
     audit = _last_audit(now)
     market = market_status(now)
-    headline, verdict = _verdict(beats, seasons, [*market.troubles, audit.trouble if audit else ""])
+    reconciled = last_look(now)
+    found = [*market.troubles, *(one.trouble for one in (audit, reconciled) if one and one.trouble)]
+    headline, verdict = _verdict(beats, seasons, found)
     return StatusPage(
         at=moment(now),
         headline=headline,
@@ -141,6 +145,7 @@ def status_page(now: datetime) -> StatusPage:
         quarantined=_quarantined(),
         audit=audit,
         market=market,
+        reconciled=reconciled,
         versions=_versions(),
     )
 
@@ -149,11 +154,11 @@ def _beat(row: Heartbeat, now: datetime, stale_after: timedelta) -> Beat:
     return Beat(row.name, moment(row.at), relative(row.at, now), now - row.at > stale_after)
 
 
-def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus], others: Sequence[str]) -> tuple[str, str]:
-    """A headline, and what is wrong in sentences; both calm when nothing is. `others` are of no season."""
+def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus], found: Sequence[str]) -> tuple[str, str]:
+    """A headline, and what is wrong in sentences; both calm when nothing is. `found` is of no season."""
     running = [season for season in seasons if season.is_open]
     troubles = [*_silence(beats), *(trouble for season in running for trouble in season.troubles)] if running else []
-    troubles += [trouble for trouble in others if trouble]
+    troubles += found
     if troubles:
         return "Something needs attention.", " ".join(troubles)
     past = [f"{season.without_decision} of {season.name}" for season in running if season.without_decision]
