@@ -66,3 +66,5 @@ class Decided:
 
 # (brief, what was wrong with the last answer; empty the first time) -> what came back
 Decide = Callable[[Brief, Sequence[Violation]], Answer | NoAnswer]
+# likewise, from whoever may also have the decision as values
+DecideFreely = Callable[[Brief, Sequence[Violation]], Answer | Decided | NoAnswer]
