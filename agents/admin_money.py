@@ -10,7 +10,7 @@ from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from agents.models import Budget, Call, Price, Reservation
+from agents.models import Budget, Call, KeptReply, Price, Reservation, TrainingCutoff
 from agents.prices import PriceRefused, Quote, check_model, check_quote, check_valid_from
 from market.admin_facts import NOTHING, FactAdmin, FactInline, json_text, number, related, state, verbatim
 from market.core.canonical import plain
@@ -191,3 +191,41 @@ class CallAdmin(FactAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         large = ("messages", "reply", "usage_raw", "parameters", "attempt__reply", "attempt__deliberation")
         return super().get_queryset(request).defer(*large, "attempt__brief__content")
+
+
+class CutoffForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only
+    class Meta:
+        model = TrainingCutoff
+        fields: ClassVar = ("model", "cutoff", "source")
+
+
+@admin.register(TrainingCutoff)
+class TrainingCutoffAdmin(FactAdmin):
+    """What is learnt of a model's training is a new row; the newest counts, also for backtests that are shown again."""
+
+    form = CutoffForm
+    list_display = ("model", "cutoff", "source", "stated_at")
+    search_fields = ("model", "source")
+    ordering = ("model", "-stated_at")
+
+    def get_fieldsets(self, request: HttpRequest, obj: TrainingCutoff | None = None) -> Any:
+        told = "" if obj else "Leave the day empty where it is unknown. Rows are neither changed nor deleted."
+        return ((None, {"description": told, "fields": CutoffForm.Meta.fields}),)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"source": f"operator {request.user.get_username()}", **super().get_changeform_initial_data(request)}
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def save_model(self, request: HttpRequest, obj: TrainingCutoff, form: Any, change: bool) -> None:
+        obj.stated_at = timezone.now()
+        super().save_model(request, obj, form, change)
+
+
+@admin.register(KeptReply)
+class KeptReplyAdmin(FactAdmin):
+    list_display = ("question_sha256", "attempt")
+    list_select_related = ("attempt",)
+    search_fields = ("question_sha256",)
+    ordering = ("-id",)

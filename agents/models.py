@@ -232,3 +232,30 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"call {self.position} of attempt {self.attempt_id}: {self.role}"
+
+
+class KeptReply(models.Model):
+    """The reply to a question of a backtest, under the hash of all that was asked: the same is not asked twice."""
+
+    question_sha256 = models.CharField(max_length=64, unique=True)
+    attempt = models.OneToOneField(Attempt, on_delete=models.PROTECT, related_name="kept_reply")
+
+    def __str__(self) -> str:
+        return f"reply to question {self.question_sha256[:8]}"
+
+
+class TrainingCutoff(models.Model):
+    """Up to when a model may have read the world. Rows are added and never changed: of a model, the newest counts."""
+
+    model = models.CharField(max_length=120, validators=[RegexValidator(MODEL_STRING, "Write provider/model.")])
+    cutoff = models.DateField(null=True, blank=True, help_text="the last day it may know of; empty: unknown")
+    source = models.CharField(max_length=200, help_text="who says so")
+    stated_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "stated_at"], name="cutoff_once_per_instant"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {self.cutoff or 'unknown'}"

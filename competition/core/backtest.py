@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from agents.core.answers import Decide, Decided, NoAnswer
+from agents.core.answers import Decided, DecideFreely, NoAnswer
 from agents.core.brief import Brief, Place
 from agents.core.signals import ArrayAgent, CalledAgent, showing
 from competition.core.backtest_quiet import next_that_may_trade
@@ -102,7 +102,9 @@ def play_wishes(
     return played
 
 
-def play_briefs(agent: str, stage: Stage, decide: Decide, on_turn: Callable[[int], None] = lambda done: None) -> Played:
+def play_briefs(
+    agent: str, stage: Stage, decide: DecideFreely, on_turn: Callable[[int], None] = lambda done: None
+) -> Played:
     """Ask an agent that is shown briefs, moment after moment. Without the prices it needs, a moment is held."""
     played = _funded(agent, stage)
     for moment, (row, at_ms) in enumerate(zip(stage.moments.rows.tolist(), stage.moments.at_ms.tolist(), strict=True)):

@@ -65,6 +65,7 @@ class BacktestParameters(BaseModel):
     slippage_bps: Bps = Decimal(5)
     drift_band: Annotated[Fraction, Field(description="usual_band() gives one that fits the costs")] = USUAL_BAND
     max_usd: Money | None = None
+    mask: Annotated[bool, Field(description="briefs without dates and names")] = False
 
     @field_validator("first", "last")
     @classmethod

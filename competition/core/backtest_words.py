@@ -28,7 +28,7 @@ def command_line(parameters: BacktestParameters) -> str:
     words += ["--source", parameters.source, "--seed", str(parameters.seed)]
     if parameters.max_usd is not None:
         words += ["--max-usd", plain(parameters.max_usd)]
-    return shlex.join(words)
+    return shlex.join([*words, *(["--mask"] if parameters.mask else [])])
 
 
 def time_left(started_at: datetime | None, done: int, total: int, now: datetime) -> timedelta | None:

@@ -25,6 +25,7 @@ FLAGS = {
     "drift_band": "--drift-band",
     "max_candles": "--max-candles",
     "max_usd": "--max-usd",
+    "mask": "--mask",
 }
 
 
@@ -57,6 +58,7 @@ def add_common_flags(parser: ArgumentParser) -> None:
     parser.add_argument("--drift-band", help="fraction of the value below which a difference is left alone")
     parser.add_argument("--max-candles", type=int, default=CANDLES_MAX, help="refuse more; default: %(default)s")
     parser.add_argument("--max-usd", help="what models may cost at most, in USD")
+    parser.add_argument("--mask", action="store_true", help="show briefs without dates, names and levels of prices")
 
 
 def wish_from(options: Mapping[str, Any]) -> BacktestWish:

@@ -89,13 +89,13 @@ def _store(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
     for attempt, lease, answer in ended:
         turn = turns[lease.turn_id]
         is_current = turn.state == TurnState.ASKING and turn.token == attempt.run_token
-        _end_attempt(attempt, answer, is_current and in_time, now)
+        end_attempt(attempt, answer, is_current and in_time, now)
     fields = ["ended_at", "outcome", "reply", "truncated", "deliberation", "reason", "cost_usd"]
     update_rows([attempt for attempt, _, _ in ended], fields)
     return []
 
 
-def _end_attempt(attempt: Attempt, answer: Answer | NoAnswer, counts: bool, now: datetime) -> None:
+def end_attempt(attempt: Attempt, answer: Answer | NoAnswer, counts: bool, now: datetime) -> None:
     attempt.ended_at = now
     attempt.deliberation = redact_within(dict(answer.deliberation), frozenset()) if answer.deliberation else None
     if isinstance(answer, Answer):

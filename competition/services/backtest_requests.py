@@ -10,19 +10,24 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.conf import settings
 from pydantic import ValidationError
 
+from agents.budget import caps_of
 from agents.core.roster import Profile, house, rules
+from agents.cutoffs import cutoffs_of
 from agents.models import Agent
-from competition.backtest_models import Backtest, Label
+from competition.backtest_models import Backtest
 from competition.core.backtest_parameters import (
     ENGINE_VERSION,
     AgentSpec,
     BacktestParameters,
     usual_band,
 )
+from competition.core.contamination import contamination
 from competition.core.rule_problems import rule_problems
 from competition.core.rules import SYNTHETIC_TIMEFRAME
+from competition.services.backtest_costs import cost_of, cost_problems, models_behind
 from competition.services.backtests import Asker, request_backtest
 from market.core.candles import TIMEFRAME_S
 from market.core.symbols import UnknownSymbol, symbols_content
@@ -60,11 +65,17 @@ class BacktestWish:
     drift_band: str | None = None
     max_candles: int = CANDLES_MAX
     max_usd: str | None = None
+    mask: bool = False
 
 
 def ask_for(wish: BacktestWish, asker: Asker, now: datetime) -> tuple[Backtest, bool]:
-    """The backtest of this wish, and whether there is anything left to do. Raises `BacktestRefused`."""
+    """The backtest of this wish, and whether there is anything left to do. Raises `BacktestRefused`.
+
+    One that costs money is refused unless it is said how much it may cost.
+    """
     parameters = parameters_from(wish)
+    if problems := cost_problems(parameters, cost_of(parameters, caps_of(settings), now)):
+        raise BacktestRefused(problems)
     return request_backtest(parameters, data_of(parameters), label_of(parameters), asker, now)
 
 
@@ -94,9 +105,9 @@ def data_of(parameters: BacktestParameters) -> dict[str, Any]:
 
 
 def label_of(parameters: BacktestParameters) -> str:
-    """Whether a model may have read the past it is tested on. No training cutoff is on record yet: unknown."""
-    asks_models = any(not agent.model.startswith(("baseline/", "offline/", "rule/")) for agent in parameters.agents)
-    return Label.UNKNOWN.value if asks_models else Label.NO_MODEL.value
+    """Whether a model may have read the past it is tested on, by what is on record of its training."""
+    models = [model for agent in parameters.agents for model in models_behind(agent)]
+    return contamination(parameters.first, cutoffs_of(models).values())
 
 
 def agents_there_are(seed: int, universe: Sequence[str]) -> dict[str, AgentSpec]:
@@ -122,6 +133,7 @@ def _read(wish: BacktestWish) -> dict[str, Any]:
         "fill": wish.fill,
         "source": wish.source,
         "seed": wish.seed,
+        "mask": wish.mask,
     }
     for name in ("first", "last"):
         _keep(fields, problems, name, _instant, getattr(wish, name))

@@ -4,14 +4,13 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.utils import InterfaceError, OperationalError
 
-from agents.core.answers import Decide
+from agents.core.answers import Decide, DecideFreely
 from agents.core.deciders import decider
-from agents.core.rule_agents import rule_agent
 from agents.core.rule_parameters import RULE
 from agents.core.signals import ArrayAgent, CalledAgent
 from competition.backtest_models import Backtest
@@ -20,8 +19,10 @@ from competition.core.backtest_parameters import AgentSpec, BacktestParameters
 from competition.core.backtest_report import result_of, yardsticks
 from competition.core.backtest_result import AgentResult
 from competition.core.backtest_stage import Played
+from competition.services.backtest_asking import AskingStopped, Runners, charge_cut_off
 from competition.services.backtest_market import Setting, setting_for
 from competition.services.backtest_requests import BacktestRefused, data_of
+from competition.services.backtest_voices import AskVia, runners_of_settings, voice_of
 from competition.services.backtests import NoLongerOurs, claim, due, fail, finish, tell_progress
 from market.core.canonical import sha256_of
 
@@ -46,34 +47,47 @@ class _Progress:
     clock: Callable[[], datetime]
     watch: OnProgress
     before: int = 0
+    done: int = 0
     told_at: float = float("-inf")
 
     def tell(self, done_of_agent: int) -> None:
         now_s, done = time.monotonic(), self.before + done_of_agent
+        self.done = done
         if now_s - self.told_at < TELL_EVERY_S and done < self.total:
             return
         self.told_at = now_s
         tell_progress(self.backtest, done, self.total, self.clock())
         self.watch(done, self.total)
 
+    def alive(self) -> None:
+        """Keep the lease while somebody else is waited for. Raises `NoLongerOurs`."""
+        tell_progress(self.backtest, self.done, self.total, self.clock())
+
 
 def run_backtest(
-    key: str, clock: Callable[[], datetime], token: uuid.UUID, watch: OnProgress = lambda done, total: None
+    key: str,
+    clock: Callable[[], datetime],
+    token: uuid.UUID,
+    watch: OnProgress = lambda done, total: None,
+    ask: AskVia = runners_of_settings,
 ) -> bool:
-    """Play this backtest if it waits for somebody; whether it was ours to end. What it came to stands in its row."""
+    """Play this backtest if it waits for somebody; whether it was ours to end. What it came to stands in its row.
+
+    `ask` opens the way to the runners of models.
+    """
     backtest = claim(key, token, clock())
     if backtest is None:
         return False
     started = time.monotonic()
     try:
-        results, setting = _played(backtest, clock, watch)
+        results, setting = _played(backtest, Runners(ask, clock), watch)
         finish(backtest, results, setting.notes, time.monotonic() - started, clock())
     except NoLongerOurs as gone:
         logger.info("%s", gone)
         return False
     except (OperationalError, InterfaceError):
         raise  # the database is away: the lease runs out, and another begins again
-    except BacktestRefused as refused:
+    except (BacktestRefused, AskingStopped) as refused:
         fail(backtest, str(refused), clock())
     except Exception as error:
         logger.exception("%s broke off", backtest)
@@ -86,26 +100,31 @@ def run_due(clock: Callable[[], datetime], new_token: Callable[[], uuid.UUID]) -
     return sum(run_backtest(key, clock, new_token()) for key in due(clock()))
 
 
-def _played(backtest: Backtest, clock: Callable[[], datetime], watch: OnProgress) -> tuple[list[AgentResult], Setting]:
+def _played(backtest: Backtest, runners: Runners, watch: OnProgress) -> tuple[list[AgentResult], Setting]:
     parameters = BacktestParameters.model_validate(backtest.parameters)
     if sha256_of(data_of(parameters)) != backtest.data_sha256:
         raise BacktestRefused({"symbols": OTHER_DATA})
     setting = setting_for(parameters)
     stage, moments = setting.stage, len(setting.stage.moments.rows)
-    progress = _Progress(backtest, moments * len(parameters.agents), clock, watch)
+    progress = _Progress(backtest, moments * len(parameters.agents), runners.clock, watch)
+    charge_cut_off(backtest.key, runners.clock())
     compared_with = yardsticks(stage)
     results = []
     for number, spec in enumerate(parameters.agents, start=1):
         progress.before = (number - 1) * moments
-        played = play_agent(spec, setting, progress.tell)
-        results.append(result_of(spec, number, played, stage, compared_with))
+        voice = voice_of(spec, backtest.key, parameters, stage.rules, runners, progress.alive)
+        played = play_agent(spec, setting, progress.tell, voice.decide)
+        result = result_of(spec, number, played, stage, compared_with)
+        results.append(replace(result, metrics={**result.metrics, **voice.told()}))
         progress.tell(moments)
     return results, setting
 
 
-def play_agent(spec: AgentSpec, setting: Setting, on_moment: Callable[[int], None]) -> Played:
-    """Play one agent; `on_moment` is told how many of its moments are over."""
-    stage, player = setting.stage, player_of(spec)
+def play_agent(
+    spec: AgentSpec, setting: Setting, on_moment: Callable[[int], None], decide: DecideFreely | None = None
+) -> Played:
+    """Play one agent; `on_moment` is told how many of its moments are over. `decide` speaks for it, if it is given."""
+    stage, player = setting.stage, decide or player_of(spec)
     if not isinstance(player, ArrayAgent | CalledAgent):
         setting.expect(stage.moments.rows)
         return play_briefs(spec.slug, stage, player, on_moment)
@@ -117,5 +136,7 @@ def play_agent(spec: AgentSpec, setting: Setting, on_moment: Callable[[int], Non
 def player_of(spec: AgentSpec) -> Decide | ArrayAgent | CalledAgent:
     """Who decides for this agent. Raises `NotDecidedInProcess` and its like for whom nobody here can ask."""
     if spec.model.startswith(RULE):
+        from agents.core.rule_agents import rule_agent  # only here: what computes indicators is heavy
+
         return rule_agent(spec.model, spec.parameters)
     return decider(spec.model, spec.parameters)

@@ -63,6 +63,9 @@ def request_backtest(
             "requested_at": now,
         },
     )
+    if not is_new and backtest.label != label:  # more is known of a model's training by now
+        Backtest.objects.filter(id=backtest.id).update(label=label)
+        backtest.label = label
     if not is_new and backtest.state in (BacktestState.FAILED, BacktestState.CANCELLED):
         resume(backtest.key, now)
         backtest.refresh_from_db()

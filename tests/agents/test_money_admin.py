@@ -1,6 +1,7 @@
 """Operators add prices, look at budgets and calls, and let an agent be looked at before it is asked in earnest."""
 
 from collections.abc import Callable
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,8 @@ from agents import checkup
 from agents.budget import reserve, settle
 from agents.contract import Finding, PreflightRequest, PreflightResponse
 from agents.core.budgeting import PricedCall, Scope
-from agents.models import Agent, Budget, Call, Price, Reservation
+from agents.cutoffs import cutoffs_of
+from agents.models import Agent, Budget, Call, Price, Reservation, TrainingCutoff
 from agents.prices import Quote, add_price, card_of
 from agents.recording import record_calls
 from tests.agents.money import MODEL, NOW, a_brief, a_record, an_attempt, worst
@@ -261,3 +263,24 @@ def test_a_runner_that_is_away_is_told_with_what_to_do(
 def test_a_baseline_needs_no_preflight(operator: Client) -> None:
     baseline = Agent.objects.create(slug="cash", name="Cash", kind="baseline", model="baseline/all-cash")
     assert preflight(operator, baseline) == ["success: Cash v1, baseline/all-cash: all in order (model)."]
+
+
+def test_what_is_learnt_of_a_models_training_is_a_new_row(operator: Client) -> None:
+    for day in ("2024-01-31", ""):
+        stated = {"model": "openai/gpt-5", "cutoff": day, "source": "its maker"}
+        assert operator.post(reverse("admin:agents_trainingcutoff_add"), stated).status_code == 302
+    assert cutoffs_of(["openai/gpt-5", "openai/gpt-4o", "own/mine"]) == {
+        "openai/gpt-5": None,
+        "openai/gpt-4o": date(2023, 10, 1),
+        "own/mine": None,
+    }
+    row = TrainingCutoff.objects.filter(model="openai/gpt-5").first()
+    assert row is not None
+    assert operator.get(reverse("admin:agents_trainingcutoff_changelist")).status_code == 200
+    assert b"2024-01-31" in operator.get(reverse("admin:agents_trainingcutoff_change", args=[row.pk])).content
+    assert operator.get(reverse("admin:agents_keptreply_changelist")).status_code == 200
+
+
+def test_a_cutoff_of_no_model_is_refused(operator: Client) -> None:
+    answer = operator.post(reverse("admin:agents_trainingcutoff_add"), {"model": "gpt", "cutoff": "", "source": "me"})
+    assert "Write provider/model" in str(answer.context["adminform"].form.errors["model"])

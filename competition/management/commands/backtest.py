@@ -6,13 +6,17 @@ import uuid
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
+from agents.budget import caps_of
+from competition.core.backtest_parameters import BacktestParameters
 from competition.core.backtest_report import lines_of
 from competition.core.states import BacktestState
 from competition.management.backtest_flags import add_wish_flags, told_with_flags, wish_from
+from competition.services.backtest_costs import cost_of
 from competition.services.backtest_reads import BacktestResult, document_of, result_of
 from competition.services.backtest_requests import BacktestRefused, ask_for
 from competition.services.backtest_runs import run_backtest
@@ -32,6 +36,9 @@ class Command(BaseCommand):
         except BacktestRefused as refused:
             raise CommandError(told_with_flags(refused.problems)) from None
         if is_work_left:
+            parameters = BacktestParameters.model_validate(backtest.parameters)
+            if told := cost_of(parameters, caps_of(settings), timezone.now()).sentence():
+                self.stderr.write(told)
             self._play(backtest.key)
         found = result_of(backtest.key, timezone.now())
         if found is None or found.status.state != BacktestState.DONE:

@@ -1,0 +1,63 @@
+"""Who speaks for an agent in a backtest: its model through a runner, behind a mask if that was asked for."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+
+from agents.core.answers import DecideFreely
+from agents.core.baselines import OF_THE_HOUSE
+from agents.core.deciders import decider
+from agents.core.masking import Mask, mask_of
+from agents.runner_client import Ask, addresses_in, runners_at
+from competition.core.backtest_parameters import AgentSpec, BacktestParameters
+from competition.core.rules import Rules
+from competition.services.backtest_asking import Interview, Runners, interview, masked
+
+SCRIPTED = "offline/"  # decides in process, for nothing
+
+type AskVia = Callable[[], AbstractAsyncContextManager[Ask]]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """`decide` is None for whoever reads candles, or decides in process and is shown everything."""
+
+    decide: DecideFreely | None = None
+    interview: Interview | None = None
+    mask: Mask | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What is to be kept with the result: what was asked and what it cost, and who was who behind the mask."""
+        found: dict[str, Any] = {}
+        if self.interview is not None:
+            talk = self.interview
+            found["asking"] = {"asked": talk.asked, "answered_before": talk.known, "usd": str(talk.usd)}
+        if self.mask is not None:
+            found["mask"] = dict(self.mask.names)
+        return found
+
+
+def voice_of(
+    spec: AgentSpec,
+    key: str,
+    parameters: BacktestParameters,
+    rules: Rules,
+    runners: Runners,
+    alive: Callable[[], None],
+) -> Voice:
+    """The voice of this agent. The house is never masked: it reads figures, and remembers nothing."""
+    if spec.model.startswith(OF_THE_HOUSE):
+        return Voice()
+    mask = mask_of(parameters.symbols, parameters.quote, str(parameters.seed)) if parameters.mask else None
+    if spec.model.startswith(SCRIPTED):
+        return Voice(masked(decider(spec.model, spec.parameters), mask), mask=mask) if mask else Voice()
+    talk = interview(key, spec, rules, parameters.max_usd, runners, alive)
+    return Voice(masked(talk.decide, mask) if mask else talk.decide, talk, mask)
+
+
+def runners_of_settings() -> AbstractAsyncContextManager[Ask]:
+    """The runners at the addresses the operator has set."""
+    return runners_at(addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
