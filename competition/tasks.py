@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from competition.services import asking_round, auditing, feeding, reconciling, ticking
+from competition.services import analyses, asking_round, auditing, feeding, reconciling, ticking
 
 
 @shared_task(name="competition.tasks.tick")
@@ -26,6 +26,11 @@ def ask(cycle_id: int, **kwargs: Any) -> None:
     asking_round.ask_now(cycle_id)
 
 
+@shared_task(name="competition.tasks.analyse")
+def analyse(row_id: int, **kwargs: Any) -> None:
+    analyses.analyse_now(row_id)
+
+
 @shared_task(name="competition.tasks.audit")
 def audit(**kwargs: Any) -> None:
     auditing.audit(timezone.now)
@@ -42,9 +47,11 @@ def reconcile(**kwargs: Any) -> None:
         reconciling.reconcile_account(timezone.now)
 
 
-STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask}
+STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask, ticking.ANALYSE: analyse}
+
+NAMES = {ticking.ANALYSE: "row_id"}  # what a step is about, if it is not a cycle
 
 
-def send(step: str, cycle_id: int) -> None:
+def send(step: str, row_id: int) -> None:
     """Dispatch a step as a message; one that waited for longer than five ticks is stale and dropped."""
-    STEPS[step].apply_async(kwargs={"cycle_id": cycle_id}, expires=max(settings.TICK_EVERY_S * 5, 10))
+    STEPS[step].apply_async(kwargs={NAMES.get(step, "cycle_id"): row_id}, expires=max(settings.TICK_EVERY_S * 5, 10))

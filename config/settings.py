@@ -197,7 +197,11 @@ CELERY_TASK_TIME_LIMIT = 2 * 3600
 CELERY_TASK_SERIALIZER = "json"
 # Asking waits for models, so it has a queue and workers of its own: nobody else waits with it.
 # So has the feed, which alone reaches the hosts of market data.
-CELERY_TASK_ROUTES = {"competition.tasks.ask": {"queue": "ask"}, "competition.tasks.fetch": {"queue": "market"}}
+CELERY_TASK_ROUTES = {
+    "competition.tasks.ask": {"queue": "ask"},
+    "competition.tasks.analyse": {"queue": "ask"},
+    "competition.tasks.fetch": {"queue": "market"},
+}
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -46,6 +46,14 @@ class BacktestState(StrEnum):
     CANCELLED = "cancelled"
 
 
+class AnalysisState(StrEnum):
+    """`QUEUED` waits for whoever ticks next, `ASKING` for the reply; ended with a verdict that moves nothing."""
+
+    QUEUED = "queued"
+    ASKING = "asking"
+    ENDED = "ended"
+
+
 TERMINAL_CYCLES = frozenset({CycleState.CLOSED, CycleState.HELD, CycleState.MISSED})
 TERMINAL_TURNS = frozenset({TurnState.SETTLED, TurnState.QUARANTINED})
 POSTED = frozenset({TurnState.SETTLED, TurnState.PROVISIONAL})  # what these executed is in the ledger
@@ -79,12 +87,18 @@ BACKTEST_TRANSITIONS: Mapping[BacktestState, frozenset[BacktestState]] = {
     BacktestState.FAILED: frozenset({BacktestState.QUEUED}),
     BacktestState.CANCELLED: frozenset({BacktestState.QUEUED}),
 }
+ANALYSIS_TRANSITIONS: Mapping[AnalysisState, frozenset[AnalysisState]] = {
+    AnalysisState.QUEUED: frozenset({AnalysisState.ASKING, AnalysisState.ENDED}),
+    AnalysisState.ASKING: frozenset({AnalysisState.ENDED}),
+    AnalysisState.ENDED: frozenset(),
+}
 # By type, because members of different enumerations with the same text are equal to Python.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     SeasonState: SEASON_TRANSITIONS,
     CycleState: CYCLE_TRANSITIONS,
     TurnState: TURN_TRANSITIONS,
     BacktestState: BACKTEST_TRANSITIONS,
+    AnalysisState: ANALYSIS_TRANSITIONS,
 }
 
 

@@ -96,6 +96,7 @@ def _store(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
 
 
 def end_attempt(attempt: Attempt, answer: Answer | NoAnswer, counts: bool, now: datetime) -> None:
+    """Let an attempt end with what came of it, cleaned of keys; unsaved. Without `counts` a reply came too late."""
     attempt.ended_at = now
     attempt.deliberation = redact_within(dict(answer.deliberation), frozenset()) if answer.deliberation else None
     if isinstance(answer, Answer):

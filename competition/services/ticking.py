@@ -14,6 +14,7 @@ from django.db.utils import InterfaceError, OperationalError
 from competition.core import play
 from competition.core.states import CycleState, SeasonState
 from competition.models import Cycle, Heartbeat, Season
+from competition.services import analyses
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
 from competition.services.cycles import Setting, brief_cycle, open_due, say_why_waiting
@@ -25,9 +26,9 @@ from portfolio.core.brokers import Broker
 
 logger = logging.getLogger(__name__)
 
-# (name of the step, cycle id): hands the step to whoever shall do it
+# (name of the step, id of its cycle or analysis): hands the step to whoever shall do it
 Dispatch = Callable[[str, int], None]
-ADVANCE, ASK = "advance", "ask"
+ADVANCE, ASK, ANALYSE = "advance", "ask", "analyse"
 PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
 
@@ -49,6 +50,8 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
     for cycle_id, state, deadline_at in due:
         waiting_for_replies = state == CycleState.ASKING and now < deadline_at
         dispatch(ASK if waiting_for_replies else ADVANCE, cycle_id)
+    for analysis_id in analyses.waiting(now):
+        dispatch(ANALYSE, analysis_id)
     return len(due)
 
 
