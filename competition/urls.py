@@ -1,6 +1,7 @@
+from django.contrib.sitemaps.views import sitemap
 from django.urls import path
 
-from competition.views import board, calls, costs, cycles, entries, health, rules, site
+from competition.views import api_docs, board, calls, costs, cycles, entries, found, health, rules, site
 
 urlpatterns = [
     # boards
@@ -21,6 +22,12 @@ urlpatterns = [
     path("status/", site.status, name="status"),
     path("about/", site.about, name="about"),
     path("theme/", site.theme, name="theme"),
+    # for programs, and for whoever looks for the site
+    path("api/v1/docs", api_docs.docs, name="api_docs"),
+    path("cycles.atom", found.Cycles(), name="feed"),
+    path("sitemap.xml", sitemap, {"sitemaps": found.SITEMAPS}, name="sitemap"),
+    path("robots.txt", found.robots, name="robots"),
+    path("llms.txt", found.llms, name="llms"),
     # for whoever keeps it running
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),

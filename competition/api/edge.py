@@ -10,7 +10,6 @@ from competition.api.faults import failure_response
 PREFIX = "/api/"
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "ETag, Retry-After"}
 _PREFLIGHT = {
-    "Allow": "GET, HEAD, OPTIONS",
     "Access-Control-Allow-Methods": "GET, HEAD",
     "Access-Control-Allow-Headers": "If-None-Match",
     "Access-Control-Max-Age": "86400",
@@ -28,12 +27,24 @@ class ApiEdge:
         if not request.path.startswith(PREFIX):
             return self.get_response(request)
         if request.method == "OPTIONS":
-            return HttpResponse(status=204, headers={**_CORS, **_PREFLIGHT})
+            return _preflight(self.get_response(request))
         response = _enveloped(_head(request, self.get_response))
         if request.method in ("GET", "HEAD"):
             for name, value in _CORS.items():
                 response[name] = value
         return response
+
+
+def _preflight(refused: HttpResponseBase) -> HttpResponseBase:
+    """What may be done at this address, which says so by refusing OPTIONS."""
+    if refused.status_code != 405:
+        return _enveloped(refused)
+    return HttpResponse(status=204, headers={**_CORS, **_PREFLIGHT, "Allow": f"{_allowed(refused)}, OPTIONS"})
+
+
+def _allowed(response: HttpResponseBase) -> str:
+    methods = set(response["Allow"].split(", "))
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
 
 
 def _head(request: HttpRequest, get_response: Callable[[HttpRequest], HttpResponseBase]) -> HttpResponseBase:
@@ -55,7 +66,8 @@ def _enveloped(response: HttpResponseBase) -> HttpResponseBase:
     if response.status_code < 400 or response.get("Content-Type", "").startswith(_JSON):
         return response
     said = failure_response(response.status_code)
-    for name in ("Allow", "Retry-After"):
-        if name in response:
-            said[name] = ", ".join(sorted(response[name].split(", ")))
+    if "Allow" in response:
+        said["Allow"] = _allowed(response)
+    if "Retry-After" in response:
+        said["Retry-After"] = response["Retry-After"]
     return said

@@ -8,6 +8,8 @@ from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
+from competition.pages.twins import twin_of
+
 THEMES = ("light", "dark")
 
 
@@ -16,7 +18,9 @@ def answer(
 ) -> HttpResponse:
     """Render `template`, or only the named partial `fragment` of it."""
     name = f"{template}#{fragment}" if fragment else template
-    response = render(request, name, {"theme": theme_of(request), "themes": THEMES, **context}, status=status)
+    twin = twin_of(request.resolver_match) if status == 200 else ""
+    shared = {"theme": theme_of(request), "themes": THEMES, "twin": twin}
+    response = render(request, name, {**shared, **context}, status=status)
     patch_vary_headers(response, ("Cookie", "HX-Request", "HX-Target"))
     return response
 

@@ -63,7 +63,7 @@ def test_a_wrong_parameter_is_named(played: Played, path: str, field: str) -> No
 def test_another_method_is_refused_with_those_there_are(played: Played, method: str) -> None:
     response = getattr(Client(), method)(V1 + "leaderboard")
     assert error_in(response, 405)["type"] == "method_not_allowed"
-    assert response["Allow"] == "GET"
+    assert response["Allow"] == "GET, HEAD"
 
 
 def test_a_preflight_lets_any_site_read_and_none_write(db: None) -> None:
