@@ -3,16 +3,22 @@
 from datetime import datetime
 
 from competition.api.envelope import Provenance
+from competition.core.rules import Rules
 from competition.models import Season
 from competition.pages.progress import Progress
 
 
 def provenance(season: Season, as_of: datetime | None) -> Provenance:
     """The provenance of figures about a season whose prices were taken at `as_of`."""
-    mode = "demo" if season.rule_book.market_source == "synthetic" else "paper"
-    return Provenance.model_validate(
-        {"season": season.slug, "mode": mode, "rules_sha256": season.rules_sha256, "as_of": as_of}
-    )
+    said = {"season": season.slug, "mode": mode_of(season.rule_book), "rules_sha256": season.rules_sha256}
+    return Provenance.model_validate({**said, "as_of": as_of})
+
+
+def mode_of(rules: Rules) -> str:
+    """How real a season is: a made-up market, a real one, or one whose orders also go to the exchange's testnet."""
+    if rules.market_source == "synthetic":
+        return "demo"
+    return "testnet" if rules.execution == "testnet" else "paper"
 
 
 def of_board(season: Season, progress: Progress) -> Provenance:

@@ -27,7 +27,8 @@ def examples(root: str) -> tuple[Example, ...]:
         Example("What does an entry hold now?", f"curl '{v1}/portfolio/positions?entry=btc-hold'"),
         Example(
             "Ask for a backtest, with a token",
-            f"curl {v1}/backtest/run -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d '{body}'",
+            f'curl {v1}/backtest/run -H "Authorization: Bearer $TOKEN" '
+            f"-H 'Content-Type: application/json' -d '{body}'",
         ),
     )
 
