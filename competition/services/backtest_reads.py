@@ -76,6 +76,23 @@ def older(before: int | None, count: int, now: datetime) -> list[tuple[int, Back
     return [(row.pk, _status(row, now)) for row in (rows.filter(id__lt=before) if before else rows)[:count]]
 
 
+def behind_the_mask(key: str, now: datetime) -> tuple[BacktestStatus | None, BacktestStatus | None]:
+    """The same backtest with briefs as they are, and behind the mask, over the same data: each None if nobody asked.
+
+    What a model gains where it can see dates and names is a sign that it remembers them.
+    """
+    here = Backtest.objects.filter(key=key).first()
+    if here is None:
+        return None, None
+    documents = [{**here.parameters, "mask": mask} for mask in (False, True)]
+    hashes = [BacktestParameters.model_validate(document).sha256 for document in documents]
+    alike = Backtest.objects.select_related("requested_by").filter(
+        parameters_sha256__in=hashes, data_sha256=here.data_sha256
+    )
+    found = {row.parameters_sha256: _status(row, now) for row in alike}
+    return found.get(hashes[0]), found.get(hashes[1])
+
+
 def waiting_count(client: str = "") -> int:
     """How many backtests are not finished, of everybody or of one client."""
     unfinished = Backtest.objects.filter(state__in=UNFINISHED)

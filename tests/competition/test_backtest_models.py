@@ -24,8 +24,9 @@ from agents.prices import Quote, add_price
 from agents.runner_client import Admit, Ask, at_once
 from competition.models import Backtest
 from competition.services import backtest_asking
+from competition.services.auditing_money import budgets_are_the_sums_of_reservations
 from competition.services.backtest_costs import cost_of
-from competition.services.backtest_reads import BacktestResult, result_of
+from competition.services.backtest_reads import BacktestResult, behind_the_mask, result_of
 from competition.services.backtest_requests import BacktestRefused, BacktestWish, ask_for, parameters_from
 from competition.services.backtest_runs import run_backtest
 from competition.services.backtests import Asker, cancel
@@ -121,6 +122,7 @@ def test_a_model_is_asked_at_every_moment_and_every_call_is_on_record() -> None:
     account = Budget.objects.get(scope=f"backtest {found.status.key}")
     assert (account.usd_spent, account.usd_cap) == (Decimal("0.008"), Decimal(1))
     assert nothing_is_set_aside()
+    assert list(budgets_are_the_sums_of_reservations()) == []
 
 
 def test_the_same_questions_again_cost_nothing() -> None:
@@ -248,6 +250,9 @@ def test_behind_the_mask_a_model_sees_no_name_and_what_it_says_is_traded_under_t
     plain = played(Desk(half_in))
     assert plain.status.key != found.status.key
     assert "--mask" in found.status.command_line
+    for key in (plain.status.key, found.status.key):
+        both = behind_the_mask(key, timezone.now())
+        assert [one.key if one else "" for one in both] == [plain.status.key, found.status.key]
     assert "--mask" not in plain.status.command_line
 
 
