@@ -16,6 +16,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import Failure
 from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from competition.api.v1 import api
 from competition.tokens import Scope, digest_of, make_token
@@ -99,4 +100,7 @@ def test_a_lie_in_the_document_would_be_found(live_api: str) -> None:
 )
 def test_schemathesis_finds_nothing(case: schemathesis.Case, live_api: str) -> None:
     """It has a token that may everything, and sees that one is needed wherever the document says so."""
-    case.call_and_validate(base_url=live_api, headers={"Authorization": f"Bearer {TOKEN}"})
+    # A schema cannot say which agents, symbols and candles there are: well-formed wishes for others are a 422, too.
+    unknowable = [positive_data_acceptance] if case.operation.path == "/api/v1/backtest/run" else []
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    case.call_and_validate(base_url=live_api, headers=bearer, excluded_checks=unknowable)
