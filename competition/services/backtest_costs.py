@@ -28,7 +28,7 @@ from competition.core.backtest_parameters import AgentSpec, BacktestParameters, 
 from competition.services.projections import specimen_brief
 from market.core.canonical import plain
 
-SCRIPTED = "offline/"
+SCRIPTED = "offline/"  # decides in process, for nothing
 UNMEASURED_S = 15.0  # of one call, until there are calls of that model on record
 CALLS_LOOKED_AT = 100
 SPECIMEN_ROWS = 1

@@ -15,8 +15,7 @@ from agents.runner_client import Ask, addresses_in, runners_at
 from competition.core.backtest_parameters import AgentSpec, BacktestParameters
 from competition.core.rules import Rules
 from competition.services.backtest_asking import Interview, Runners, interview, masked
-
-SCRIPTED = "offline/"  # decides in process, for nothing
+from competition.services.backtest_costs import SCRIPTED
 
 type AskVia = Callable[[], AbstractAsyncContextManager[Ask]]
 

@@ -69,7 +69,8 @@ class Desk:
 
 
 def record_of(question: Question, said: str, completion: int) -> CallRecord:
-    changes = {"role": "single", "requested_model": question.model, "reply": said, "started_at": datetime.now(UTC)}
+    role = "trader" if question.kind == "firm" else "single"
+    changes = {"role": role, "requested_model": question.model, "reply": said, "started_at": datetime.now(UTC)}
     return a_record(prompt=1_000, completion=completion, **changes)
 
 
@@ -123,6 +124,18 @@ def test_a_model_is_asked_at_every_moment_and_every_call_is_on_record() -> None:
     assert (account.usd_spent, account.usd_cap) == (Decimal("0.008"), Decimal(1))
     assert nothing_is_set_aside()
     assert list(budgets_are_the_sums_of_reservations()) == []
+
+
+def test_a_firm_is_asked_as_a_firm_and_paid_for_at_the_prices_of_both_its_models() -> None:
+    parameters = {"analyst_model": "openai/gpt-young"}
+    Agent.objects.create(slug="firm", name="Firm", kind="firm", model=MODEL, parameters=parameters)
+    add_price("openai/gpt-young", Quote(Decimal(1), Decimal(2)), datetime(2020, 1, 1, tzinfo=UTC), "test")
+    desk = Desk(half_in)
+    found = played(desk, agents=("firm",), max_usd="5")
+    assert {(question.kind, len(question.cards)) for question in desk.questions} == {("firm", 2)}
+    assert asking(found) == {"asked": MOMENTS, "answered_before": 0, "usd": "0.008000000"}
+    alone = Desk(half_in)
+    assert asking(played(alone, max_usd="5"))["asked"] == MOMENTS  # another question: a firm's replies are its own
 
 
 def test_the_same_questions_again_cost_nothing() -> None:
