@@ -141,8 +141,11 @@ def _plan(question: Question, cards: Mapping[str, ModelCard]) -> tuple[PricedCal
 
 
 def charge_lost(attempts: Sequence[Attempt], now: datetime) -> None:
-    """Charge attempts that nobody waits for any more all that was set aside: what they used is not known."""
-    lost = {row.attempt_id: row for row in open_reservations(attempts)}
+    """Charge attempts that nobody waits for any more all that was set aside: what they used is not known.
+
+    Two may give up the same one at once: the second waits for the first, and finds it charged. In a transaction.
+    """
+    lost = {row.attempt_id: row for row in open_reservations(attempts).select_for_update()}
     charge_unknown(lost.values(), now)
     for attempt in attempts:
         if attempt.id in lost:

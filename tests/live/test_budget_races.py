@@ -14,6 +14,7 @@ from agents.budget import AlreadySettled, charge_unknown, open_reservations, res
 from agents.core.budgeting import OverBudget, Scope
 from agents.core.pricing import NOTHING, Worst
 from agents.models import Attempt, Budget, Reservation
+from competition.services.spending import charge_lost
 from tests.agents.money import NOW, a_brief, an_attempt, worst
 from tests.support_engines import PATIENCE_S
 
@@ -201,6 +202,22 @@ def life_of(attempt: Attempt, scopes: Sequence[Scope], dice: random.Random) -> C
         return fate
 
     return work
+
+
+def test_who_gives_up_the_same_attempt_together_charges_it_once_and_nobody_breaks(own_database: str) -> None:
+    scope = Scope("day", None, None)
+    for attempt in attempts(5):
+        with transaction.atomic():
+            reserve(attempt, [scope], worst(100), NOW)
+
+        def giving_up(attempt: Attempt = attempt) -> object:
+            with transaction.atomic():
+                charge_lost([attempt], NOW)
+            return "done"
+
+        assert at_once([giving_up] * 8) == ["done"] * 8
+    books_balance()
+    assert Budget.objects.get(scope="day").tokens_spent == 500
 
 
 def _backend() -> int:
