@@ -164,6 +164,7 @@ class Turn(models.Model):
     fees = models.DecimalField(max_digits=38, decimal_places=18, default=0)
     skipped = models.JSONField(default=list)
     trade_reason = models.CharField(max_length=500, blank=True)
+    unresolved = models.JSONField(default=list, help_text="orders whose outcome was not known when the cycle closed")
     settled_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -6,7 +6,8 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from competition.services import analyses, asking_round, auditing, feeding, reconciling, ticking
+from competition.services import analyses, asking_round, auditing, executing, feeding, reconciling, ticking
+from portfolio.testnet_access import connect_by_settings
 
 
 @shared_task(name="competition.tasks.tick")
@@ -31,6 +32,11 @@ def analyse(row_id: int, **kwargs: Any) -> None:
     analyses.analyse_now(row_id)
 
 
+@shared_task(name="competition.tasks.execute")
+def execute(cycle_id: int, **kwargs: Any) -> None:
+    executing.execute(cycle_id, timezone.now, connect_by_settings)
+
+
 @shared_task(name="competition.tasks.audit")
 def audit(**kwargs: Any) -> None:
     auditing.audit(timezone.now)
@@ -47,7 +53,7 @@ def reconcile(**kwargs: Any) -> None:
         reconciling.reconcile_account(timezone.now)
 
 
-STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask, ticking.ANALYSE: analyse}
+STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask, ticking.ANALYSE: analyse, ticking.EXECUTE: execute}
 
 NAMES = {ticking.ANALYSE: "row_id"}  # what a step is about, if it is not a cycle
 

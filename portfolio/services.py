@@ -5,10 +5,13 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
 
 from portfolio.core.book import GENESIS, BrokenLedger, Journal, checked, journal_hash
 from portfolio.core.brokers import Broker
+from portfolio.core.order_attempts import EXECUTED, LIVE
 from portfolio.core.orders import FINAL_ORDER_STATES, Execution, Order, OrderState
+from portfolio.exchange_models import OrderAttempt
 from portfolio.models import Fill as FillRow
 from portfolio.models import Journal as JournalRow
 from portfolio.models import Order as OrderRow
@@ -124,16 +127,24 @@ class RecordingBroker:
 def end_open_orders(portfolio: Portfolio, cycle_number: int, reason: str) -> int:
     """Let the orders of a turn that will not be carried on expire; returns how many of its orders were executed.
 
-    Such executions stay on record and are posted nowhere: somebody has to look at them.
+    One that an exchange may have executed does not: it ends when the exchange says how. What was executed stays on
+    record and is posted nowhere: somebody has to look at it.
     """
     orders = OrderRow.objects.filter(portfolio=portfolio, cycle_number=cycle_number)
-    orders.filter(state=OrderState.NEW).update(state=OrderState.EXPIRED.value, reason=reason[:200])
+    may_be_executed = OrderAttempt.objects.filter(order=OuterRef("pk"), state__in=[*LIVE, *EXECUTED])
+    unsent = orders.filter(~Exists(may_be_executed), state=OrderState.NEW.value)
+    unsent.update(state=OrderState.EXPIRED.value, reason=reason[:200])
     return orders.filter(fills__isnull=False).distinct().count()
 
 
 @transaction.atomic
 def record_execution(row: OrderRow, execution: Execution, venue: str) -> Execution:
-    """Add the end of an order to its row; when another process was first, that one's record counts."""
+    """Add the end of an order to its row; when another process was first, that one's record counts.
+
+    An execution that is `NEW` still is not known, and leaves the row as it is.
+    """
+    if execution.state is OrderState.NEW:
+        return execution
     is_new = OrderRow.objects.filter(id=row.id, state=OrderState.NEW)
     if not is_new.update(state=execution.state.value, reason=execution.reason):
         row.refresh_from_db()

@@ -23,8 +23,9 @@ from market.core.symbols import Symbol
 from portfolio.core.book import Book, Journal, fill_journal, fold, overdrawn, value_of, weights_of
 from portfolio.core.brokers import Broker
 from portfolio.core.decisions import Action, Bounds, Decision, Verdict, VerdictKind, Violation, violations_of
-from portfolio.core.orders import Execution, Order, Skipped, client_order_id
+from portfolio.core.orders import Execution, Order, OrderState, Skipped, client_order_id
 from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, take_aim
+from portfolio.core.waiting import NOTHING_WAITS, Waiting
 
 CUT_OFF = Violation("reply_is_complete", "the model was cut off at its output limit; answer more briefly")
 
@@ -56,6 +57,11 @@ class TurnRecord:
     value_before: Decimal
     value_after: Decimal
     fees: Decimal
+
+    @property
+    def unresolved(self) -> tuple[Order, ...]:
+        """Orders whose outcome nobody knows yet: nothing of them is in the journals."""
+        return tuple(e.order for e in self.executions if e.state is OrderState.NEW)
 
     @property
     def traded(self) -> Decimal:
@@ -144,11 +150,13 @@ def trade_turn(
     rules: Rules,
     verdict: Verdict,
     broker: Broker,
+    waiting: Waiting = NOTHING_WAITS,
 ) -> TurnRecord:
     """Carry out a verdict at later prices: sells, then buys from the real proceeds, then postings and valuation.
 
-    Anything but a `rebalance` verdict places no order. Raises `MissingPrice` when a held asset has no price,
-    `OutcomeUnknown` when the broker cannot say what happened, `Overdrawn` when fills exceed what was held.
+    Anything but a `rebalance` verdict places no order, and none is placed in a symbol that waits. Raises
+    `MissingPrice` when a held asset has no price, `OutcomeUnknown` when the broker cannot say what happened,
+    `Overdrawn` when fills exceed what was held.
     """
     value_before = value_of(book, prices, symbols, rules.quote)
     executions: list[Execution] = []
@@ -157,7 +165,7 @@ def trade_turn(
     journals: tuple[Journal, ...] = ()
     if verdict.kind is VerdictKind.REBALANCE and verdict.decision is not None:
         target = Target(verdict.decision.weights, rules.quote, rules.drift_band)
-        for execution_or_skip in _rebalance(seat, book, prices, symbols, rules, target, broker):
+        for execution_or_skip in _rebalance(seat, book, prices, symbols, rules, target, broker, waiting):
             if isinstance(execution_or_skip, Skipped):
                 skipped.append(execution_or_skip)
             else:
@@ -200,13 +208,15 @@ def _rebalance(
     rules: Rules,
     target: Target,
     broker: Broker,
+    waiting: Waiting,
 ) -> Iterator[Execution | Skipped]:
-    aim = take_aim(book, prices, symbols, target, rules.costs)
+    aim = waiting.left_as_it_is(take_aim(book, prices, symbols, target, rules.costs), book, symbols)
+    yield from waiting.skipped(target)
     sells = plan_sells(book, prices, symbols, target, aim)
     yield from sells.skipped
     sold = list(_place(seat, sells.legs, 0, broker))
     yield from sold
-    funded = fold(journals_of(sold, symbols), book)
+    funded = waiting.without_reserve(fold(journals_of(sold, symbols), book))
     buys = plan_buys(funded, prices, symbols, target, aim, rules.costs)
     yield from buys.skipped
     yield from _place(seat, buys.legs, len(sells.legs), broker)

@@ -24,7 +24,7 @@ from portfolio.services import end_open_orders, post, value_at
 logger = logging.getLogger(__name__)
 
 _SETTLED_FIELDS = (
-    *("state", "value_before", "value_after", "traded", "fees", "skipped", "trade_reason", "settled_at"),
+    *("state", "value_before", "value_after", "traded", "fees", "skipped", "trade_reason", "unresolved", "settled_at"),
     *("token", "lease_until"),
 )
 
@@ -36,6 +36,8 @@ class Mismatch(BrokenLedger):
 @transaction.atomic
 def settle(turn_id: int, token: uuid.UUID, number: int, at: datetime, record: TurnRecord, now: datetime) -> bool:
     """Post a turn's journals and its valuation, and check the book a second way before the commit.
+
+    A turn with an order whose outcome is not known is provisional until `revising` settles it.
 
     False when the turn is no longer this token's. Raises `Mismatch`, which undoes all of it, when the ledger did not
     hold the book the record starts from or does not hold the one it ends with.
@@ -49,13 +51,15 @@ def settle(turn_id: int, token: uuid.UUID, number: int, at: datetime, record: Tu
         post(portfolio, record.journals)
     _check_book(portfolio, record.book_after, "after")
     value_at(portfolio, number, at, record.value_after)
-    check_transition(TurnState(turn.state), TurnState.SETTLED)
-    turn.state = TurnState.SETTLED
+    ended = TurnState.PROVISIONAL if record.unresolved else TurnState.SETTLED
+    check_transition(TurnState(turn.state), ended)
+    turn.state = ended
+    turn.unresolved = [order.client_order_id for order in record.unresolved]
     turn.value_before, turn.value_after = record.value_before, record.value_after
     turn.traded, turn.fees = record.traded, record.fees
     turn.skipped = skipped_content(record)
     turn.trade_reason = trade_reason(record)
-    turn.settled_at = now
+    turn.settled_at = None if record.unresolved else now
     turn.token = turn.lease_until = None
     turn.save(update_fields=_SETTLED_FIELDS)
     return True

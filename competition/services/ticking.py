@@ -14,7 +14,7 @@ from django.db.utils import InterfaceError, OperationalError
 from competition.core import play
 from competition.core.states import CycleState, SeasonState
 from competition.models import Cycle, Heartbeat, Season
-from competition.services import analyses
+from competition.services import analyses, executing
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
 from competition.services.cycles import Setting, brief_cycle, open_due, say_why_waiting
@@ -23,12 +23,14 @@ from competition.services.seasons import close_season, is_over
 from competition.services.trading import freeze_trade_prices, planned_trade_time, trade_cycle
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker
+from portfolio.testnet_access import connect_by_settings
+from portfolio.testnet_desk import Connect, TestnetDesk
 
 logger = logging.getLogger(__name__)
 
 # (name of the step, id of its cycle or analysis): hands the step to whoever shall do it
 Dispatch = Callable[[str, int], None]
-ADVANCE, ASK, ANALYSE = "advance", "ask", "analyse"
+ADVANCE, ASK, ANALYSE, EXECUTE = "advance", "ask", "analyse", "execute"
 PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
 
@@ -52,7 +54,10 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
         dispatch(ASK if waiting_for_replies else ADVANCE, cycle_id)
     for analysis_id in analyses.waiting(now):
         dispatch(ANALYSE, analysis_id)
-    return len(due)
+    executions = executing.due_executions()
+    for cycle_id in executions:
+        dispatch(EXECUTE, cycle_id)
+    return len(due) + len(executions)
 
 
 def is_passing(error: Exception) -> bool:
@@ -60,7 +65,7 @@ def is_passing(error: Exception) -> bool:
     return getattr(error.__cause__, "sqlstate", None) in PASSING_SQLSTATES
 
 
-def advance(cycle_id: int, clock: Callable[[], datetime]) -> str:
+def advance(cycle_id: int, clock: Callable[[], datetime], connect: Connect = connect_by_settings) -> str:
     """Take a cycle as far as it can go now without waiting for replies; returns the state it is left in.
 
     A step that breaks says so on the cycle, so that its end does not blame anybody else, and is tried again.
@@ -68,7 +73,7 @@ def advance(cycle_id: int, clock: Callable[[], datetime]) -> str:
     while True:
         cycle = Cycle.objects.select_related("season").get(id=cycle_id)
         try:
-            if not _step(cycle, clock):
+            if not _step(cycle, clock, connect):
                 return cycle.state
         except (OperationalError, InterfaceError):
             raise
@@ -77,7 +82,7 @@ def advance(cycle_id: int, clock: Callable[[], datetime]) -> str:
             raise
 
 
-def _step(cycle: Cycle, clock: Callable[[], datetime]) -> bool:
+def _step(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> bool:
     """One step out of the state the cycle is in; False when there is nothing to do yet."""
     rules = cycle.season.rule_book
     match CycleState(cycle.state):
@@ -88,10 +93,18 @@ def _step(cycle: Cycle, clock: Callable[[], datetime]) -> bool:
         case CycleState.TRADING:
             if cycle.trade_snapshot_id is None:
                 return freeze_trade_prices(cycle.id, clock(), candles_of(rules), readings_of(rules))
-            return trade_cycle(cycle.id, clock, paper_broker)
+            return _trade(cycle, clock, connect)
         case CycleState.CLOSING:
             return close_cycle(cycle.id, clock())
     return False
+
+
+def _trade(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> bool:
+    rules = cycle.season.rule_book
+    if rules.fills == "reference":
+        return trade_cycle(cycle.id, clock, paper_broker)
+    with TestnetDesk(connect, executing.terms_of(rules, cycle), clock) as desk:
+        return trade_cycle(cycle.id, clock, lambda snapshot, setting: desk)
 
 
 def paper_broker(snapshot: Snapshot, setting: Setting) -> Broker:

@@ -6,8 +6,10 @@ orders that have ended are not placed again. What does not add up is quarantined
 
 import logging
 import uuid
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import partial
 
 from django.db import transaction
@@ -33,10 +35,14 @@ from market.core.candles import Candles
 from market.core.readings import Readings
 from market.core.snapshot import Snapshot
 from market.services import store_snapshot
+from portfolio.attempts import worst_of
 from portfolio.core.book import BrokenLedger, MissingPrice
 from portfolio.core.brokers import Broker, ClosedBroker, OutcomeUnknown
+from portfolio.core.waiting import NOTHING_WAITS, Waiting
+from portfolio.models import Order
 from portfolio.queries import book_of
 from portfolio.services import LeaseLost, RecordingBroker
+from portfolio.testnet_desk import ClosedTestnetBroker
 
 logger = logging.getLogger(__name__)
 
@@ -114,11 +120,37 @@ def trade_cycle(cycle_id: int, clock: Callable[[], datetime], broker_for: Broker
         return end_trading(cycle.id, clock())
     broker = broker_for(snapshot, setting)
     if clock() > window_ends:
-        broker = ClosedBroker(broker.venue, WINDOW_OVER)
+        broker = closed_broker(setting.rules, clock)
     open_turns = cycle.turns.filter(state=TurnState.DECIDED).order_by("entry__number")
     for turn_id in open_turns.values_list("id", flat=True):
         _trade(turn_id, cycle, setting, snapshot, broker, clock)
     return end_trading(cycle.id, clock())
+
+
+def closed_broker(rules: Rules, clock: Callable[[], datetime]) -> Broker:
+    """After the trade window: nothing is placed, and what an exchange has not answered for is not known yet."""
+    if rules.fills == "venue":
+        return ClosedTestnetBroker(WINDOW_OVER, clock)
+    return ClosedBroker("paper", WINDOW_OVER)
+
+
+def waiting_of(turn: Turn, rules: Rules) -> Waiting:
+    """What provisional turns of this entry hold up. It stays the same while a cycle runs, since none settles then."""
+    if rules.fills != "venue":
+        return NOTHING_WAITS
+    before = Turn.objects.filter(entry=turn.entry_id, state=TurnState.PROVISIONAL, cycle__number__lt=turn.cycle.number)
+    numbers = {
+        order_id: number for ids, number in before.values_list("unresolved", "cycle__number") for order_id in ids
+    }
+    orders = Order.objects.filter(client_order_id__in=numbers).order_by("id")
+    reasons, reserved = dict[str, str](), defaultdict[str, Decimal](Decimal)
+    symbols = turn.cycle.season.symbol_book
+    for order in orders:
+        week = numbers[order.client_order_id]
+        reasons[order.symbol] = f"frozen: the outcome of an order of week {week} is not known"
+        asset, amount = worst_of(order, symbols[order.symbol])
+        reserved[asset] += amount
+    return Waiting(reasons, reserved)
 
 
 def _trade(
@@ -135,7 +167,7 @@ def _trade(
     free = Turn.objects.filter(id=turn_id, state=TurnState.DECIDED).exclude(lease_until__gt=now)
     if not free.update(token=token, lease_until=lease_until):
         return  # another process is at it
-    turn = Turn.objects.select_related("entry__portfolio").get(id=turn_id)
+    turn = Turn.objects.select_related("entry__portfolio", "cycle__season").get(id=turn_id)
     portfolio = turn.entry.portfolio
     keep = partial(_keep_lease, turn.id, token, timedelta(seconds=setting.rules.turn_lease_s), clock)
     recording = RecordingBroker(broker, portfolio, cycle.number, keep)
@@ -149,6 +181,7 @@ def _trade(
             setting.rules,
             turn.verdict_value(),
             recording,
+            waiting_of(turn, setting.rules),
         )
         settle(turn.id, token, cycle.number, snapshot.as_of, record, clock())
     except OutcomeUnknown as unknown:

@@ -9,8 +9,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from market.core.canonical import plain
+from market.core.exact import EXACT
 from portfolio.core.orders import Order, Side
 
 RECV_WINDOW_MS = 5000  # more is allowed, and would keep a late request alive for longer
@@ -19,6 +21,8 @@ _CLIENT_ORDER_ID = re.compile(r"[a-zA-Z0-9_-]{1,36}", re.ASCII)
 _SYMBOL = re.compile(r"[A-Z0-9]{2,20}", re.ASCII)
 _SIDES = {Side.BUY: "BUY", Side.SELL: "SELL"}
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+_BPS = Decimal(10_000)
 
 Params = tuple[tuple[str, str], ...]  # (name, value) in the order in which they are sent
 
@@ -33,6 +37,26 @@ def market_order(order: Order, client_order_id: str, timestamp_ms: int) -> Param
     `client_order_id` is that of the attempt, which may differ from the order's own. `timestamp_ms` is the exchange's
     clock in milliseconds since 1970. Raises `NotSendable`.
     """
+    return _params(order, client_order_id, timestamp_ms, (("type", "MARKET"),))
+
+
+def limit_order(order: Order, client_order_id: str, timestamp_ms: int, worst_price: Decimal) -> Params:
+    """As `market_order`, but never at a worse price than `worst_price`: what cannot be had for it at once expires."""
+    if not worst_price.is_finite() or worst_price <= 0:
+        raise NotSendable(f"{worst_price} is no price of an order")
+    kind = (("type", "LIMIT"), ("timeInForce", "IOC"), ("price", plain(worst_price)))
+    return _params(order, client_order_id, timestamp_ms, kind)
+
+
+def worst_price(side: Side, reference_price: Decimal, slippage_bps: Decimal, tick: Decimal) -> Decimal:
+    """The price furthest from the reference price, against the trader, that is within the slippage and on a tick."""
+    off = reference_price * slippage_bps / _BPS
+    rounding = ROUND_DOWN if side is Side.BUY else ROUND_UP
+    ticks = EXACT.divide(reference_price + (off if side is Side.BUY else -off), tick)
+    return EXACT.multiply(ticks.to_integral_value(rounding), tick)
+
+
+def _params(order: Order, client_order_id: str, timestamp_ms: int, kind: Params) -> Params:
     if _SYMBOL.fullmatch(order.symbol) is None:
         raise NotSendable(f"{order.symbol!r} is no name of a symbol")
     if _CLIENT_ORDER_ID.fullmatch(client_order_id) is None:
@@ -44,7 +68,7 @@ def market_order(order: Order, client_order_id: str, timestamp_ms: int) -> Param
     return (
         ("symbol", order.symbol),
         ("side", _SIDES[order.side]),
-        ("type", "MARKET"),
+        *kind,
         ("quantity", plain(order.quantity)),
         ("newClientOrderId", client_order_id),
         ("newOrderRespType", FULL),

@@ -13,9 +13,10 @@ from agents.runner_client import Admit, Ask, at_once
 from competition.core.rules import Rules
 from competition.core.schedule import boundary
 from competition.models import Cycle, Season, Standing, Turn
-from competition.services import asking_round, ticking
+from competition.services import asking_round, executing, ticking
 from competition.services.seasons import draft_season, open_season
 from portfolio.models import Fill, Journal, Order, Valuation
+from portfolio.testnet_desk import Connect
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT")
@@ -40,6 +41,10 @@ async def in_process(question: Question) -> Answer | NoAnswer:
     return decider(question.model, question.parameters)(question.brief, question.objections)
 
 
+def no_exchange() -> None:
+    """What a process without keys has."""
+
+
 @dataclass
 class Stage:
     """A season on stage. `ask` may be replaced by a test that wants other replies."""
@@ -47,6 +52,7 @@ class Stage:
     season: Season
     now: datetime
     ask: Callable[[Question], Awaitable[Answer | NoAnswer]] = in_process
+    connect: Connect = no_exchange
     dispatched: list[str] = field(default_factory=list)
 
     @classmethod
@@ -74,8 +80,10 @@ class Stage:
         self.dispatched.append(step)
         if step == ticking.ASK:
             asking_round.ask_cycle(cycle_id, self.clock, self.runner)
+        elif step == ticking.EXECUTE:
+            executing.execute(cycle_id, self.clock, self.connect)
         else:
-            ticking.advance(cycle_id, self.clock)
+            ticking.advance(cycle_id, self.clock, self.connect)
 
     def tick(self, at: datetime | None = None) -> None:
         self.now = at or self.now

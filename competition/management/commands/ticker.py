@@ -16,7 +16,8 @@ from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 from django.utils import timezone
 
-from competition.services import analyses, asking_round, ticking
+from competition.services import analyses, asking_round, executing, ticking
+from portfolio.testnet_access import connect_by_settings
 
 logger = logging.getLogger(__name__)
 STEP_THREADS, ASK_THREADS = 2, 8  # asking waits for models; nobody else may have to wait with it
@@ -39,7 +40,8 @@ class Command(BaseCommand):
             ThreadPoolExecutor(STEP_THREADS, thread_name_prefix="step") as taking,
             ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask") as asking,
         ):
-            steps = Steps({ticking.ADVANCE: taking, ticking.ASK: asking, ticking.ANALYSE: asking})
+            pools = {ticking.ADVANCE: taking, ticking.EXECUTE: taking, ticking.ASK: asking, ticking.ANALYSE: asking}
+            steps = Steps(pools)
             while not stop.is_set():
                 outlive_database_outage(partial(look, options["name"], steps.dispatch))
                 stop.wait(options["every"])
@@ -84,6 +86,8 @@ def take_step(step: str, cycle_id: int) -> None:
         asking_round.ask_now(cycle_id)
     elif step == ticking.ANALYSE:
         analyses.analyse_now(cycle_id)
+    elif step == ticking.EXECUTE:
+        executing.execute(cycle_id, timezone.now, connect_by_settings)
     else:
         ticking.advance(cycle_id, timezone.now)
 

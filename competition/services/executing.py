@@ -1,0 +1,96 @@
+"""Orders at the exchange beside the life of a cycle: proofs of execution, and what is found out after it closed.
+
+With fills by reference the ledger is written on paper, and each of its orders is carried out on the testnet as well,
+which never delays a cycle and changes nothing in it. With the venue's fills the turn itself places its orders; here
+those whose outcome was not known in time are asked for, without end.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from competition.core.rules import Rules
+from competition.core.schedule import trading_ends
+from competition.core.states import CycleState, SeasonState, TurnState
+from competition.models import Cycle, Season
+from competition.services.revising import settle_late
+from portfolio.attempts import tell
+from portfolio.core.brokers import OutcomeUnknown
+from portfolio.core.order_attempts import LIVE, PASSING_REFUSALS, AttemptState
+from portfolio.core.orders import OrderState
+from portfolio.exchange_models import OrderAttempt
+from portfolio.models import Order
+from portfolio.services import record_execution
+from portfolio.testnet_broker import VENUE, Terms
+from portfolio.testnet_desk import Connect, TestnetDesk
+
+logger = logging.getLogger(__name__)
+UNKNOWN_FOR = timedelta(hours=6)  # beyond which somebody is told
+
+
+def due_executions() -> list[int]:
+    """Cycles of which something is open at the exchange, by id; nothing for seasons that are on paper."""
+    seasons = Season.objects.exclude(state=SeasonState.DRAFT.value).filter(rules__execution="testnet")
+    return [cycle_id for season in seasons.order_by("id") for cycle_id in _open_cycles(season)]
+
+
+def _open_cycles(season: Season) -> list[int]:
+    numbers = open_orders(season).values_list("cycle_number", flat=True).distinct()
+    cycles = season.cycles.filter(Q(number__in=numbers) | Q(turns__state=TurnState.PROVISIONAL.value))
+    cycles = cycles.exclude(trade_snapshot=None).distinct().order_by("number")
+    if season.rule_book.fills == "venue":  # while a cycle trades, its turns place their orders themselves
+        cycles = cycles.exclude(state=CycleState.TRADING.value)
+    return list(cycles.values_list("id", flat=True))
+
+
+def open_orders(season: Season) -> QuerySet[Order]:
+    """Orders that have not come to their end at the exchange."""
+    orders = Order.objects.filter(portfolio__entry__season=season)
+    if season.rule_book.fills == "venue":
+        return orders.filter(state=OrderState.NEW.value)
+    passing = Q(state=AttemptState.REFUSED.value, refusal__in=[kind.value for kind in PASSING_REFUSALS])
+    goes_on = Q(state__in=[*LIVE, AttemptState.NOT_PLACED]) | passing
+    ended = OrderAttempt.objects.filter(~goes_on, order=OuterRef("pk"))
+    return orders.filter(~Exists(ended), state__in=[OrderState.FILLED.value, OrderState.PARTIAL.value])
+
+
+def execute(cycle_id: int, clock: Callable[[], datetime], connect: Connect) -> int:
+    """Take every open order of a cycle as far as it goes now, and settle what has become known; how many are open."""
+    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+    rules = cycle.season.rule_book
+    if rules.execution != "testnet" or (rules.fills == "venue" and cycle.state == CycleState.TRADING):
+        return 0
+    waiting = 0
+    with TestnetDesk(connect, terms_of(rules, cycle), clock) as desk:
+        for row in open_orders(cycle.season).filter(cycle_number=cycle.number).order_by("id"):
+            waiting += not _pursue(row, desk, clock)
+    for turn in cycle.turns.filter(state=TurnState.PROVISIONAL.value).order_by("id"):
+        settle_late(turn.id, clock())
+    return waiting
+
+
+def terms_of(rules: Rules, cycle: Cycle) -> Terms:
+    """How orders of a cycle are carried out; those that are only proof take whatever price there is."""
+    slippage_bps = rules.slippage_bps if rules.fills == "venue" else None
+    return Terms(trading_ends(rules, cycle.deadline_at), cycle.season.symbol_book, slippage_bps)
+
+
+def _pursue(row: Order, desk: TestnetDesk, clock: Callable[[], datetime]) -> bool:
+    """Whether an order has come to its end; what the ledger waits for is recorded with it."""
+    try:
+        execution = desk.pursue(row)
+    except OutcomeUnknown as unknown:
+        logger.info("%s: %s", row.client_order_id, unknown)
+        _tell_if_long(row, clock())
+        return False
+    if row.state == OrderState.NEW:
+        record_execution(row, execution, VENUE)
+    return True
+
+
+def _tell_if_long(row: Order, now: datetime) -> None:
+    oldest = row.attempts.filter(state__in=LIVE, claimed_at__lt=now - UNKNOWN_FOR).first()
+    if oldest is not None:
+        tell("unresolved", oldest.client_order_id, "the outcome of this order has not been known for six hours", now)
