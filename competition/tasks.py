@@ -7,7 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from competition.services import analyses, asking_round, auditing, executing, feeding, reconciling, ticking
-from portfolio.testnet_access import connect_by_settings
+from competition.services.venue_account import account_if_any
 
 
 @shared_task(name="competition.tasks.tick")
@@ -34,7 +34,7 @@ def analyse(row_id: int, **kwargs: Any) -> None:
 
 @shared_task(name="competition.tasks.execute")
 def execute(cycle_id: int, **kwargs: Any) -> None:
-    executing.execute(cycle_id, timezone.now, connect_by_settings)
+    executing.execute(cycle_id, timezone.now, account_if_any)
 
 
 @shared_task(name="competition.tasks.audit")

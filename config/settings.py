@@ -60,10 +60,6 @@ API_READS_PER_MINUTE = env.count("API_READS_PER_MINUTE", default=240)
 API_WRITES_PER_MINUTE = env.count("API_WRITES_PER_MINUTE", default=10)
 # Path of the admin, so that it need not be guessable.
 ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
-# Secret: the key of the account at the spot testnet, only for the executor. Unset: this process sends no order.
-TESTNET_API_KEY = env.str("TESTNET_API_KEY", default="")
-# Secret: what its requests are signed with.
-TESTNET_API_SECRET = env.str("TESTNET_API_SECRET", default="")
 # For tests: an exchange double on this machine, http://127.0.0.1:PORT, instead of the exchange. No other host is taken.
 EXCHANGE_DOUBLE = env.str("EXCHANGE_DOUBLE", default="")
 # Secret: key of the account on the Binance spot testnet at which seasons with execution "testnet" trade.

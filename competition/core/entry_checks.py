@@ -1,6 +1,7 @@
 """What must hold of one entry's turns: what it said, what was made of it, and what that was worth."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from agents.core.answers import Answer, NoAnswer
@@ -8,16 +9,19 @@ from agents.core.brief import Brief
 from competition.core.engine import decide_turn
 from competition.core.schedule import market_time, trading_ends
 from competition.core.season_record import CycleRecord, EntryRecord, Said, SeasonRecord, TurnRow
-from competition.core.states import TERMINAL_CYCLES, TERMINAL_TURNS, TURNS_OVER, CycleState, TurnState
+from competition.core.states import POSTED, TERMINAL_CYCLES, TERMINAL_TURNS, TURNS_OVER, CycleState
 from market.core.canonical import plain
 from market.core.exact import EXACT
 from portfolio.core.book import AMOUNT_SCALE, Book, value_of
 from portfolio.core.decisions import Verdict, VerdictKind
 from portfolio.core.ledger_checks import fills_of
+from portfolio.core.order_attempts import CLOCKS_APART_MS_MAX
 from portfolio.core.orders import FINAL_ORDER_STATES
 
 EntryCheck = Callable[[SeasonRecord, EntryRecord], Iterator[str]]
 REASON_CHARACTERS_MAX = 300  # of a verdict's reason, as it is stored
+CLOCKS_APART = timedelta(milliseconds=CLOCKS_APART_MS_MAX)
+MATCHED_WITHIN = timedelta(minutes=10)  # of the last instant at which an order could be sent
 _ATOM = Decimal(1).scaleb(-AMOUNT_SCALE)
 
 
@@ -35,8 +39,10 @@ def turns_end_with_their_cycle(season: SeasonRecord, entry: EntryRecord) -> Iter
 def orders_end_with_their_turn(season: SeasonRecord, entry: EntryRecord) -> Iterator[str]:
     ended = {turn.cycle for turn in entry.turns if turn.state in TERMINAL_TURNS}
     for stored in entry.ledger.orders:
+        name = stored.order.client_order_id
+        if name in entry.ledger.waiting:
+            continue  # of a turn that was set aside; an exchange may have executed it
         if stored.cycle in ended and stored.state not in FINAL_ORDER_STATES:
-            name = stored.order.client_order_id
             yield f"order {name} of week {stored.cycle} is {stored.state}, and its turn has ended"
 
 
@@ -54,11 +60,12 @@ def orders_follow_from_a_decision(season: SeasonRecord, entry: EntryRecord) -> I
 
 
 def fills_are_within_the_trade_window(season: SeasonRecord, entry: EntryRecord) -> Iterator[str]:
-    """In market time: not before the trade prices were taken, not after the window."""
+    """In market time: not before the trade prices were taken, not after the window; a venue has a clock of its own."""
+    early, late = (CLOCKS_APART, MATCHED_WITHIN) if season.rules.fills == "venue" else (timedelta(0), timedelta(0))
     for number, fill in fills_of(entry.ledger.orders):
         cycle = season.cycles[number]
         ends = market_time(season.rules, trading_ends(season.rules, cycle.deadline_at))
-        if cycle.trade_as_of is None or not cycle.trade_as_of <= fill.at <= ends:
+        if cycle.trade_as_of is None or not cycle.trade_as_of - early <= fill.at <= ends + late:
             yield f"fill {fill.trade_id} of week {number} is of {fill.at:%Y-%m-%d %H:%M:%S}, outside the trade window"
 
 
@@ -67,11 +74,13 @@ def amounts_of_turns_add_up(season: SeasonRecord, entry: EntryRecord) -> Iterato
     traded: dict[int, Decimal] = {}
     fees: dict[int, dict[str, Decimal]] = {}
     for number, fill in fills_of(entry.ledger.orders):
+        if fill.client_order_id in entry.ledger.unposted:
+            continue
         traded[number] = traded.get(number, Decimal(0)) + fill.quote_amount
         paid = fees.setdefault(number, {})
         paid[fill.fee_asset] = paid.get(fill.fee_asset, Decimal(0)) + fill.fee
     for turn in entry.turns:
-        is_settled = turn.state is TurnState.SETTLED
+        is_settled = turn.state in POSTED
         expected = traded.get(turn.cycle, Decimal(0)) if is_settled else Decimal(0)
         if turn.traded != expected:
             yield f"week {turn.cycle} says {plain(turn.traded)} was traded, and its fills say {plain(expected)}"
@@ -86,11 +95,12 @@ def valuations_are_the_book_at_trade_prices(season: SeasonRecord, entry: EntryRe
     wanted = {0: (season.rules.market_starts_at, season.rules.capital)}
     for turn in entry.turns:
         cycle = season.cycles[turn.cycle]
-        if turn.state in TERMINAL_TURNS and cycle.traded is not None:
+        if turn.state in TURNS_OVER and cycle.traded is not None:
             worth = _worth(entry.books[turn.cycle], season, cycle)
             if worth is not None:
                 wanted[turn.cycle] = (cycle.traded.as_of, worth)
-            if turn.state is TurnState.SETTLED and turn.value_after != worth:
+            worth = _worth(entry.book_after(cycle), season, cycle)
+            if turn.state in POSTED and turn.value_after != worth:
                 yield f"the turn of week {turn.cycle} says {_text(turn.value_after)}, and its book is {_text(worth)}"
     for number in sorted(wanted.keys() | entry.valuations.keys()):
         if wanted.get(number) != entry.valuations.get(number):
@@ -147,7 +157,7 @@ def _judged_again(
 
     shown = season.cycles[turn.cycle].shown
     assert shown is not None
-    book = entry.book_before(turn.cycle)
+    book = entry.book_before(season.cycles[turn.cycle])
     found = decide_turn(Brief({}, ""), book, shown.prices, season.symbols, season.rules, decide, shown.halted)
     return found, next(waiting, None) is not None
 

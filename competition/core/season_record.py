@@ -10,9 +10,9 @@ from competition.core.rules import Rules
 from competition.core.states import CycleState, SeasonState, TurnState
 from market.core.snapshot import Snapshot
 from market.core.symbols import Symbol
-from portfolio.core.book import Book
+from portfolio.core.book import Book, fill_journal, fold
 from portfolio.core.decisions import Verdict
-from portfolio.core.ledger_checks import Ledger, books_after
+from portfolio.core.ledger_checks import Ledger, books_after, fills_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class CycleRecord:
     trade_as_of: datetime | None
     shown: Snapshot | None
     traded: Snapshot | None
+    closed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class SeasonRecord:
 
 @dataclass(frozen=True, slots=True)
 class TurnRow:
-    """A turn's row without its texts; amounts in quote."""
+    """A turn's row without its texts; amounts in quote. `unresolved` are ids of orders that ended after its cycle."""
 
     cycle: int
     state: TurnState
@@ -55,6 +56,8 @@ class TurnRow:
     traded: Decimal
     fees: Decimal
     value_after: Decimal | None
+    unresolved: frozenset[str] = frozenset()
+    settled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,29 @@ class EntryRecord:
     replies: Callable[[], Iterator[tuple[TurnRow, list[Said]]]]
     books: Mapping[int, Book] = field(default_factory=dict)
 
-    def book_before(self, cycle: int) -> Book:
-        return self.books[max(number for number in self.books if number < cycle)]
+    def book_before(self, cycle: CycleRecord) -> Book:
+        """The book that the entry was shown in a cycle: without what became known only after it had closed."""
+        number = max(number for number in self.books if number < cycle.number)
+        return self._as_known(self.books[number], cycle, number)
+
+    def book_after(self, cycle: CycleRecord) -> Book:
+        """The book that the turn of a cycle ended with, when that cycle closed; its own late fills are in it."""
+        return self._as_known(self.books[cycle.number], cycle, cycle.number - 1)
+
+    def _as_known(self, book: Book, cycle: CycleRecord, last: int) -> Book:
+        """`book` without fills of cycles up to `last` that were found after `cycle` had closed."""
+        late = {
+            order_id
+            for turn in self.turns
+            if turn.cycle <= last and turn.settled_at and cycle.closed_at and turn.settled_at >= cycle.closed_at
+            for order_id in turn.unresolved
+        }
+        if not late:
+            return book
+        fills = [fill for _, fill in fills_of(self.ledger.orders) if fill.client_order_id in late]
+        moved = fold(fill_journal(fill, self.ledger.symbols[fill.symbol]) for fill in fills)
+        left = {asset: book.of(asset) - moved.of(asset) for asset in book.balances.keys() | moved.balances.keys()}
+        return Book({asset: amount for asset, amount in sorted(left.items()) if amount})
 
 
 def books_of_cycles(ledger: Ledger, season: SeasonRecord) -> dict[int, Book]:

@@ -1,10 +1,10 @@
 """Reading the record for an audit: a season's frame at once, its entries one at a time, their texts in chunks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 
 from agents.core.answers import Answer
@@ -17,12 +17,13 @@ from competition.core.season_record import (
     TurnRow,
     books_of_cycles,
 )
-from competition.core.states import CycleState, SeasonState, TurnState
+from competition.core.states import POSTED, CycleState, SeasonState, TurnState
 from competition.models import Entry, Season, Turn
 from market.core.snapshot import Snapshot
 from market.core.symbols import symbols_of
 from market.models import StoredSnapshot
 from portfolio.core.ledger_checks import Ledger, StoredJournal, StoredOrder
+from portfolio.core.order_attempts import EXECUTED, LIVE
 from portfolio.core.orders import OrderState
 from portfolio.models import Journal, Order, Portfolio, Valuation
 from portfolio.queries import book_of, journals_of
@@ -51,6 +52,7 @@ def season_record(season: Season, now: datetime) -> SeasonRecord:
                 trade_as_of=row.trade_as_of,
                 shown=_prices_of(row.snapshot),
                 traded=_prices_of(row.trade_snapshot),
+                closed_at=row.closed_at,
             )
             for row in cycles.iterator(chunk_size=CHUNK)
         },
@@ -97,6 +99,8 @@ def _turn_row(turn: Turn) -> TurnRow:
         traded=turn.traded,
         fees=turn.fees,
         value_after=turn.value_after,
+        unresolved=frozenset(turn.unresolved),
+        settled_at=turn.settled_at,
     )
 
 
@@ -119,9 +123,17 @@ def _ledger(season: SeasonRecord, portfolio: Portfolio, turns: tuple[TurnRow, ..
             for row in orders.iterator(chunk_size=CHUNK)
         ],
         held=book_of(portfolio.id),
-        settled=frozenset(turn.cycle for turn in turns if turn.state is TurnState.SETTLED),
+        settled=frozenset(turn.cycle for turn in turns if turn.state in POSTED),
         set_aside=frozenset(turn.cycle for turn in turns if turn.state is TurnState.QUARANTINED),
+        unposted=frozenset(chain.from_iterable(t.unresolved for t in turns if t.state is TurnState.PROVISIONAL)),
+        waiting=frozenset(_waiting(portfolio)),
     )
+
+
+def _waiting(portfolio: Portfolio) -> Iterable[str]:
+    """Orders that are new because an exchange has them, or may have them."""
+    under_way = Order.objects.filter(portfolio=portfolio, state=OrderState.NEW.value)
+    return under_way.filter(attempts__state__in=[*LIVE, *EXECUTED]).values_list("client_order_id", flat=True)
 
 
 def _replies(entry_id: int, turns: tuple[TurnRow, ...]) -> Iterator[tuple[TurnRow, list[Said]]]:

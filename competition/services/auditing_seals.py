@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from competition.core.states import TERMINAL_CYCLES
+from competition.core.states import TERMINAL_CYCLES, TurnState
 from competition.models import Audit, Cycle, Season, Turn
 from market.core.canonical import sha256_of
 
@@ -52,11 +52,16 @@ def _seal_at(season: Season, number: int) -> str:
     return next((sha256 for sealed, sha256 in _seals(season) if sealed == number), "")
 
 
+def _is_provisional(cycle_id: int) -> bool:
+    """Whether a turn of it waits for an order: it may still change, so nothing from here on is sealed yet."""
+    return Turn.objects.filter(cycle=cycle_id, state=TurnState.PROVISIONAL.value).exists()
+
+
 def _seals(season: Season) -> Iterator[tuple[int, str]]:
     """After each ended cycle, as far as they have ended, its number and the hash over it and all before it."""
     sha256, terminal = GENESIS, {state.value for state in TERMINAL_CYCLES}
     for cycle in Cycle.objects.filter(season=season).order_by("number").values("id", *_CYCLE).iterator(CHUNK):
-        if cycle["state"] not in terminal:
+        if cycle["state"] not in terminal or _is_provisional(cycle["id"]):
             return
         turns = Turn.objects.filter(cycle=cycle["id"]).order_by("entry__number").values_list(*_TURN)
         sha256 = sha256_of([sha256, [cycle[name] for name in _CYCLE], [list(turn) for turn in turns]])

@@ -21,9 +21,9 @@ from competition.services.cycles import Setting, brief_cycle, open_due, say_why_
 from competition.services.markets import candles_of, readings_of
 from competition.services.seasons import close_season, is_over
 from competition.services.trading import freeze_trade_prices, planned_trade_time, trade_cycle
+from competition.services.venue_account import account_if_any
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker
-from portfolio.testnet_access import connect_by_settings
 from portfolio.testnet_desk import Connect, TestnetDesk
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def is_passing(error: Exception) -> bool:
     return getattr(error.__cause__, "sqlstate", None) in PASSING_SQLSTATES
 
 
-def advance(cycle_id: int, clock: Callable[[], datetime], connect: Connect = connect_by_settings) -> str:
+def advance(cycle_id: int, clock: Callable[[], datetime], connect: Connect = account_if_any) -> str:
     """Take a cycle as far as it can go now without waiting for replies; returns the state it is left in.
 
     A step that breaks says so on the cycle, so that its end does not blame anybody else, and is tried again.

@@ -21,3 +21,8 @@ def open_account() -> Testnet:
             "keys of the live exchange do not work there."
         )
     return Testnet(Keys(settings.BINANCE_API_KEY, settings.BINANCE_API_SECRET), settings.EXCHANGE_DOUBLE)
+
+
+def account_if_any() -> Testnet | None:
+    """The account; None in a process that has no keys of it, and so sends no order."""
+    return open_account() if settings.BINANCE_API_KEY and settings.BINANCE_API_SECRET else None

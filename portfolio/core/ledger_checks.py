@@ -50,7 +50,8 @@ class StoredOrder:
 class Ledger:
     """The whole record of one portfolio. `held` is the book as the site reads it; amounts of `capital` in quote.
 
-    `settled` and `set_aside` are the numbers of the cycles whose turn ended one way or the other.
+    `settled` and `set_aside` are the numbers of the cycles whose turn ended one way or the other. Of a provisional turn
+    the orders in `unposted` are not posted yet; those in `waiting` are under way at an exchange.
     """
 
     key: str
@@ -62,6 +63,8 @@ class Ledger:
     held: Book
     settled: frozenset[int] = field(default=frozenset())
     set_aside: frozenset[int] = field(default=frozenset())
+    unposted: frozenset[str] = field(default=frozenset())
+    waiting: frozenset[str] = field(default=frozenset())
 
 
 LedgerCheck = Callable[[Ledger], Iterator[str]]
@@ -123,7 +126,7 @@ def fills_of_settled_turns_are_posted(ledger: Ledger) -> Iterator[str]:
     """Each by one journal that says exactly what the fill says."""
     posted = {stored.journal.key: stored.journal for stored in ledger.journals}
     for cycle, fill in fills_of(ledger.orders):
-        if cycle not in ledger.settled:
+        if cycle not in ledger.settled or fill.client_order_id in ledger.unposted:
             continue
         journal = posted.get(fill_key(fill))
         if journal is None:

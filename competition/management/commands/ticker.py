@@ -17,7 +17,7 @@ from django.db.utils import InterfaceError, OperationalError
 from django.utils import timezone
 
 from competition.services import analyses, asking_round, executing, ticking
-from portfolio.testnet_access import connect_by_settings
+from competition.services.venue_account import account_if_any
 
 logger = logging.getLogger(__name__)
 STEP_THREADS, ASK_THREADS = 2, 8  # asking waits for models; nobody else may have to wait with it
@@ -87,7 +87,7 @@ def take_step(step: str, cycle_id: int) -> None:
     elif step == ticking.ANALYSE:
         analyses.analyse_now(cycle_id)
     elif step == ticking.EXECUTE:
-        executing.execute(cycle_id, timezone.now, connect_by_settings)
+        executing.execute(cycle_id, timezone.now, account_if_any)
     else:
         ticking.advance(cycle_id, timezone.now)
 
