@@ -78,13 +78,12 @@ def _check_clock(exchange: Exchange, now: datetime) -> None:
 
 def _read_filters(session: Session, symbols: Sequence[str], now: datetime) -> None:
     content = session.exchange.exchange_info(symbols)
-    rows = content.get("symbols") if isinstance(content, dict) else None
     found, untradable = dict[str, Symbol](), dict[str, str]()
-    for row in rows if isinstance(rows, list) else ():
-        try:
-            found |= listings({"symbols": [row]})
-        except NotTradable as refusal:
-            untradable[str(row.get("symbol"))[:20]] = str(refusal)
+    for name, listed in listings(content).items():
+        if isinstance(listed, NotTradable):
+            untradable[name] = str(listed)
+        else:
+            found[name] = listed
     session.maxima = market_maxima(content)
     session.filters, session.untradable, session.filters_at = found, untradable, now
 

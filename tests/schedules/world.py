@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, connections
@@ -204,7 +204,15 @@ class World:
         ends = self.stage.deadline(number) + timedelta(minutes=self.rng.randint(62, 140))
         while self.stage.now < ends and not (self.rng.random() < 0.5 and self._is_done(number)):
             self.tick()
-            self.stage.now += timedelta(seconds=self.rng.choice([20, 61, 300, 300, 600, 600]))
+            self.stage.now = self._next_look()
+
+    def _next_look(self) -> datetime:
+        """Mostly when something is due again; otherwise some time later."""
+        due = OrderAttempt.objects.filter(due_at__gt=self.stage.now).order_by("due_at").values_list("due_at", flat=True)
+        waits_for = due.first()
+        if waits_for is not None and self.rng.random() < 0.7:
+            return waits_for + timedelta(seconds=self.rng.choice([0, 1, 30]))
+        return self.stage.now + timedelta(seconds=self.rng.choice([20, 61, 300, 600]))
 
     def _is_done(self, number: int) -> bool:
         closed = self.stage.season.cycles.filter(number=number, state="closed").exists()
@@ -225,10 +233,11 @@ class World:
                 return
 
     def unresolved(self) -> list[str]:
-        """What is still open: attempts by id, turns by name."""
+        """What is still open: attempts and orders by id, turns by name."""
         live = OrderAttempt.objects.filter(state__in=LIVE).values_list("client_order_id", flat=True)
         turns = Turn.objects.filter(state=TurnState.PROVISIONAL.value)
-        return [*live, *map(str, turns.select_related("entry", "cycle__season"))]
+        orders = executing.open_orders(self.stage.season).values_list("client_order_id", flat=True)
+        return [*live, *orders, *map(str, turns.select_related("entry", "cycle__season"))]
 
     def _unfinished(self) -> bool:
         cycles = self.stage.season.cycles
