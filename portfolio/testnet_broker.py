@@ -38,13 +38,7 @@ from portfolio.core.venue_answers import Acknowledged, AlreadyThere, Outcome, Un
 from portfolio.core.venue_answers import Refused as OrderRefused
 from portfolio.core.venue_fields import Nonsense
 from portfolio.core.venue_fills import NotYet, VenueOrder, execution_of
-from portfolio.core.venue_orders import (
-    RECV_WINDOW_MS,
-    limit_order,
-    market_order,
-    payload_of,
-    worst_price,
-)
+from portfolio.core.venue_orders import RECV_WINDOW_MS, limit_order, market_order, payload_of, worst_price
 from portfolio.exchange_models import OrderAttempt
 from portfolio.models import Order as OrderRow
 from portfolio.venue_session import (
