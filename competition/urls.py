@@ -1,7 +1,20 @@
 from django.contrib.sitemaps.views import sitemap
 from django.urls import path
 
-from competition.views import api_docs, board, calls, costs, cycles, entries, found, health, rules, site
+from competition.views import (
+    api_docs,
+    board,
+    calls,
+    compare,
+    costs,
+    cycles,
+    entries,
+    found,
+    health,
+    market,
+    rules,
+    site,
+)
 
 urlpatterns = [
     # boards
@@ -12,6 +25,8 @@ urlpatterns = [
     path("s/<slug:season_slug>/c/<int:number>/", cycles.cycle, name="cycle"),
     path("s/<slug:season_slug>/c/<int:number>/e/<slug:slug>/brief.json", cycles.brief, name="brief"),
     path("s/<slug:season_slug>/e/<slug:slug>/firm/<int:number>/", calls.firm, name="firm"),
+    path("s/<slug:season_slug>/m/<slug:symbol>/", market.market, name="market"),
+    path("s/<slug:season_slug>/compare/", compare.compare, name="compare"),
     path("s/<slug:season_slug>/costs/", costs.costs, name="costs"),
     path("s/<slug:season_slug>/rules/", rules.rules, name="rules"),
     # one call to one model

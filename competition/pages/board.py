@@ -32,6 +32,7 @@ class BoardPage:
     table: Table
     latest: Latest | None
     later: Later | None
+    symbols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
         table=table_of(seen_as_wished(board, entries, closed, wish, rules), entries, wish, season, curves, progress),
         latest=latest_of(closed, entries, names, rules.quote) if closed else None,
         later=later_of(progress),
+        symbols=rules.universe,
     )
 
 

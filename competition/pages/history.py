@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from competition.core.states import POSTED
 from competition.models import Entry, Turn
 from competition.pages.figures import NOTHING, Moment, basis_points, moment, money, price, quantity
 from competition.pages.frame import NotThere
 from competition.pages.latest import traded_in_cycles
+from competition.pages.names import EntryName, name_of
 from competition.pages.words import Deed, deed_of, weights_text
 from portfolio.core.orders import Side
 from portfolio.models import Fill, Portfolio
@@ -37,6 +40,7 @@ class TradeLine:
     """One fill; `slippage` is how much worse than the reference its price was."""
 
     cycle: int
+    entry: EntryName
     at: Moment
     side: str
     symbol: str
@@ -85,8 +89,13 @@ def decisions_of(entry: Entry, page: int) -> Decisions:
 
 
 def trades_of(portfolio: Portfolio, page: int) -> Trades:
-    """A page of fills, newest first: one query."""
-    fills = Fill.objects.filter(order__portfolio=portfolio).select_related("order").order_by("-at", "-id")
+    """A page of an account's fills, newest first: one query."""
+    return trades_in(Fill.objects.filter(order__portfolio=portfolio), page)
+
+
+def trades_in(fills: QuerySet[Fill], page: int) -> Trades:
+    """A page of these fills, newest first, each with who made it: one query."""
+    fills = fills.select_related("order__portfolio__entry__agent").order_by("-at", "-id")
     rows = list(fills[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
     around = ways("trades", page, has_rows=bool(rows), has_more=len(rows) > PAGE_LENGTH)
     return Trades(tuple(_trade(fill) for fill in rows[:PAGE_LENGTH]), *around)
@@ -117,6 +126,7 @@ def _trade(fill: Fill) -> TradeLine:
     order = fill.order
     return TradeLine(
         cycle=order.cycle_number,
+        entry=name_of(order.portfolio.entry),
         at=moment(fill.at),
         side=order.side,
         symbol=fill.symbol,

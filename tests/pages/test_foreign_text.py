@@ -11,7 +11,7 @@ from tests.pages.asked import Asked
 from tests.pages.reading import Page
 from tests.pages.seasons import HARM, HIDDEN, SCRIPT, TURNED, Played
 
-PATHS = ["", "?kind=model", "e/vandal/", "c/1/", "c/2/", "c/3/", "c/6/"]
+PATHS = ["", "?kind=model", "e/vandal/", "compare/?e=swinger&e=vandal", "c/1/", "c/2/", "c/3/", "c/6/"]
 
 
 @pytest.mark.parametrize("path", PATHS)

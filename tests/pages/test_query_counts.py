@@ -14,6 +14,8 @@ PAGES = {
     "e/swinger/": 10,
     "c/3/": 10,
     "rules/": 2,
+    "m/BTCUSDT/": 8,
+    "compare/?e=swinger&e=btc-hold": 8,
     "costs/": 5,
 }
 ASKED = {"costs/": 5, "e/council/firm/1/": 6, "e/council/": 10, "c/1/": 10}

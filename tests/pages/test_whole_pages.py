@@ -12,7 +12,18 @@ from tests.pages.asked import Asked
 from tests.pages.reading import Page
 from tests.pages.seasons import Played, running_season
 
-ABOUT_A_SEASON = ["", "e/swinger/", "e/all-cash/", "e/refuser/", "c/1/", "c/6/", "rules/", "costs/"]
+ABOUT_A_SEASON = [
+    "",
+    "e/swinger/",
+    "e/all-cash/",
+    "e/refuser/",
+    "c/1/",
+    "c/6/",
+    "rules/",
+    "costs/",
+    "m/BTCUSDT/",
+    "compare/?e=swinger&e=vandal",
+]
 ABOUT_THE_SITE = ["/", "/seasons/", "/status/", "/about/"]
 
 
