@@ -11,11 +11,12 @@ from competition.core.backtest_stage import Played, Stage, Turn
 from competition.core.play import PlayedSeason
 from market.core.canonical import plain, utc_text
 from portfolio.core.orders import Fill
-from portfolio.core.performance import ValueCurve, drawdowns, monthly_returns, performance
+from portfolio.core.performance import ValueCurve, drawdowns, monthly_returns, performance, total_return
 from portfolio.core.trips import Deal
 
 BITCOIN = "BTCUSDT"
 DRAWDOWNS_TOLD = 5
+YARDSTICK_POINTS_MAX = 400
 
 
 def yardsticks(stage: Stage) -> dict[str, ValueCurve]:
@@ -23,6 +24,24 @@ def yardsticks(stage: Stage) -> dict[str, ValueCurve]:
     names = tuple(stage.past.market)
     held = {"btc_hold": (BITCOIN,)} if BITCOIN in names else {}
     return {key: held_curve(stage, some) for key, some in {**held, "equal_weight": names}.items()}
+
+
+def kept_yardsticks(curves: Mapping[str, ValueCurve], step_ms: int) -> dict[str, Any]:
+    """The yardsticks as plain JSON values, to be drawn beside the agents: few points, both ends among them."""
+    kept = {}
+    for name, curve in curves.items():
+        thinned = kept_curve(curve, step_ms)
+        last = len(thinned.at_ms) - 1
+        chosen = sorted({0, *range(last, 0, -max(1, -(-last // (YARDSTICK_POINTS_MAX - 1))))})
+        deepest = next(iter(drawdowns(curve, 1)), None)
+        kept[name] = {
+            "at_ms": [thinned.at_ms[index] for index in chosen],
+            "values": [thinned.values[index] for index in chosen],
+            "final_value": float(curve.values[-1]),
+            "total_return": total_return(curve),
+            "max_drawdown": deepest.depth if deepest else 0.0,
+        }
+    return kept
 
 
 def result_of(

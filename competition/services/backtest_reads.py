@@ -52,7 +52,7 @@ class BacktestResult:
 def status_of(key: str, now: datetime) -> BacktestStatus | None:
     """How far this backtest is, or None when there is none of that key. One query."""
     backtest = Backtest.objects.select_related("requested_by").filter(key=key).first()
-    return None if backtest is None else _status(backtest, now)
+    return None if backtest is None else status_from(backtest, now)
 
 
 def result_of(key: str, now: datetime) -> BacktestResult | None:
@@ -61,13 +61,13 @@ def result_of(key: str, now: datetime) -> BacktestResult | None:
     if backtest is None:
         return None
     runs = backtest.runs.order_by("number")
-    return BacktestResult(_status(backtest, now), backtest.data, backtest.notes, tuple(map(_result, runs)))
+    return BacktestResult(status_from(backtest, now), backtest.data, backtest.notes, tuple(map(result_from, runs)))
 
 
 def newest(count: int, now: datetime) -> list[BacktestStatus]:
     """The backtests asked for last, newest first."""
     rows = Backtest.objects.select_related("requested_by").order_by("-requested_at", "-id")[:count]
-    return [_status(backtest, now) for backtest in rows]
+    return [status_from(backtest, now) for backtest in rows]
 
 
 def older(before: int | None, count: int, now: datetime) -> list[tuple[int, BacktestStatus]]:
@@ -108,7 +108,8 @@ def metrics_of(keys: Sequence[str]) -> dict[str, dict[str, Mapping[str, Any]]]:
     return found
 
 
-def _status(backtest: Backtest, now: datetime) -> BacktestStatus:
+def status_from(backtest: Backtest, now: datetime) -> BacktestStatus:
+    """What a row says of its backtest; `requested_by` must be loaded."""
     parameters = BacktestParameters.model_validate(backtest.parameters)
     running = backtest.state == BacktestState.RUNNING
     left = time_left(backtest.started_at, backtest.progress_done, backtest.progress_total, now) if running else None
@@ -132,7 +133,8 @@ def _status(backtest: Backtest, now: datetime) -> BacktestStatus:
     )
 
 
-def _result(run: BacktestRun) -> AgentResult:
+def result_from(run: BacktestRun) -> AgentResult:
+    """What a row says of one agent, unpacked."""
     return AgentResult(
         agent=run.agent,
         name=run.name,
@@ -149,6 +151,11 @@ def _result(run: BacktestRun) -> AgentResult:
 
 def document_of(found: BacktestResult) -> dict[str, Any]:
     """A backtest and its results as one JSON document."""
+    return {**head_document(found), "agents": [agent_document(result) for result in found.agents]}
+
+
+def head_document(found: BacktestResult) -> dict[str, Any]:
+    """What was asked and of which market, without what came out."""
     status = found.status
     return {
         "backtest": status.key,
@@ -160,18 +167,19 @@ def document_of(found: BacktestResult) -> dict[str, Any]:
         "command_line": status.command_line,
         "seconds": status.seconds,
         "market": found.notes,
-        "agents": [
-            {
-                "agent": result.agent,
-                "name": result.name,
-                "metrics": result.metrics,
-                "trades_count": result.trades_count,
-                "decisions_count": result.decisions_count,
-                "postings_sha256": result.postings_sha256,
-                "curve": {"at_ms": list(result.curve.at_ms), "values": list(result.curve.values)},
-                "trades": [asdict(trade) for trade in result.trades],
-                "decisions": [asdict(line) for line in result.decisions],
-            }
-            for result in found.agents
-        ],
+    }
+
+
+def agent_document(result: AgentResult) -> dict[str, Any]:
+    """What one agent came to, as plain JSON values."""
+    return {
+        "agent": result.agent,
+        "name": result.name,
+        "metrics": result.metrics,
+        "trades_count": result.trades_count,
+        "decisions_count": result.decisions_count,
+        "postings_sha256": result.postings_sha256,
+        "curve": {"at_ms": list(result.curve.at_ms), "values": list(result.curve.values)},
+        "trades": [asdict(trade) for trade in result.trades],
+        "decisions": [asdict(line) for line in result.decisions],
     }

@@ -16,7 +16,7 @@ from agents.core.signals import ArrayAgent, CalledAgent
 from competition.backtest_models import Backtest
 from competition.core.backtest import play_briefs, play_wishes, wishes_of
 from competition.core.backtest_parameters import AgentSpec, BacktestParameters
-from competition.core.backtest_report import result_of, yardsticks
+from competition.core.backtest_report import kept_yardsticks, result_of, yardsticks
 from competition.core.backtest_result import AgentResult
 from competition.core.backtest_stage import Played
 from competition.services.backtest_asking import AskingStopped, Runners, charge_cut_off
@@ -109,6 +109,8 @@ def _played(backtest: Backtest, runners: Runners, watch: OnProgress) -> tuple[li
     progress = _Progress(backtest, moments * len(parameters.agents), runners.clock, watch)
     charge_cut_off(backtest.key, runners.clock())
     compared_with = yardsticks(stage)
+    kept = {"yardsticks": kept_yardsticks(compared_with, stage.past.step_ms)}
+    setting = replace(setting, notes={**setting.notes, **kept})
     results = []
     for number, spec in enumerate(parameters.agents, start=1):
         progress.before = (number - 1) * moments

@@ -16,7 +16,13 @@ from competition.core.backtest import SLUG, play_briefs, wishes_of
 from competition.core.backtest_curve import curve_of, held_curve, kept_curve
 from competition.core.backtest_parameters import rules_of
 from competition.core.backtest_past import moments_of, past_of
-from competition.core.backtest_report import postings_sha256, result_of, yardsticks
+from competition.core.backtest_report import (
+    YARDSTICK_POINTS_MAX,
+    kept_yardsticks,
+    postings_sha256,
+    result_of,
+    yardsticks,
+)
 from competition.core.backtest_result import POINTS_MAX
 from competition.core.backtest_stage import Played
 from competition.core.play import Contestant
@@ -213,6 +219,16 @@ def test_yardsticks_pay_for_their_one_purchase() -> None:
     assert values[0] == 10_000
     # 10000 / (1.0005 * 1.001) at a price that never moves
     assert values[-1] == pytest.approx(9985.017, abs=0.001)
+
+
+def test_a_yardstick_is_kept_with_few_points_and_both_of_its_ends() -> None:
+    two_years = stage(last=WEEKLY.first + 730 * DAYS)
+    curves = yardsticks(two_years)
+    kept = kept_yardsticks(curves, two_years.past.step_ms)["equal_weight"]
+    whole = curves["equal_weight"]
+    assert len(kept["at_ms"]) == len(kept["values"]) <= YARDSTICK_POINTS_MAX
+    assert (kept["at_ms"][0], kept["at_ms"][-1]) == (whole.at_ms[0], whole.at_ms[-1])
+    assert kept["total_return"] == pytest.approx(whole.values[-1] / whole.values[0] - 1)
 
 
 def test_the_result_has_figures_of_the_whole_curve_and_a_line_for_every_decision() -> None:
