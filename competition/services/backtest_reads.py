@@ -73,7 +73,7 @@ def newest(count: int, now: datetime) -> list[BacktestStatus]:
 def older(before: int | None, count: int, now: datetime) -> list[tuple[int, BacktestStatus]]:
     """A page of backtests by id, newest first, each with its id; those older than `before`. One query."""
     rows = Backtest.objects.select_related("requested_by").order_by("-id")
-    return [(row.pk, _status(row, now)) for row in (rows.filter(id__lt=before) if before else rows)[:count]]
+    return [(row.pk, status_from(row, now)) for row in (rows.filter(id__lt=before) if before else rows)[:count]]
 
 
 def behind_the_mask(key: str, now: datetime) -> tuple[BacktestStatus | None, BacktestStatus | None]:
@@ -89,7 +89,7 @@ def behind_the_mask(key: str, now: datetime) -> tuple[BacktestStatus | None, Bac
     alike = Backtest.objects.select_related("requested_by").filter(
         parameters_sha256__in=hashes, data_sha256=here.data_sha256
     )
-    found = {row.parameters_sha256: _status(row, now) for row in alike}
+    found = {row.parameters_sha256: status_from(row, now) for row in alike}
     return found.get(hashes[0]), found.get(hashes[1])
 
 
