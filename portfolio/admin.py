@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from market.admin_facts import FactAdmin, FactInline, money, number, related, state
 from market.core.canonical import plain
+from portfolio import exchange_admin  # noqa: F401 - registers them
 from portfolio.exchange_models import Reconciliation
 from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
 from portfolio.queries import book_of

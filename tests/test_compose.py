@@ -76,7 +76,11 @@ def test_web_and_the_executor_meet_nowhere_but_at_the_database() -> None:
 
 
 def test_only_the_edge_and_the_feed_lead_out() -> None:
-    assert {name for name, network in COMPOSE["networks"].items() if not network.get("internal")} == {"edge", "feed"}
+    assert {name for name, network in COMPOSE["networks"].items() if not network.get("internal")} == {
+        "edge",
+        "feed",
+        "exchange",
+    }
     assert {name for name in SERVICES if "feed" in networks(name)} == {"fetcher"}
     assert {name for name in SERVICES if "edge" in networks(name)} == {"web"}
     assert {name for name in SERVICES if "exchange" in networks(name)} == {"executor"}
@@ -205,3 +209,8 @@ def test_the_image_gets_named_parts_of_the_project_only() -> None:
     kept = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     assert kept >= {"requirements.txt", "manage.py", "market", "portfolio", "agents", "competition", "config"}
     assert not kept & {".env", ".git", ".data", "tests"}
+
+
+def test_only_the_executor_holds_the_keys_of_the_account_at_the_exchange() -> None:
+    assert holders("BINANCE_API_KEY") == holders("BINANCE_API_SECRET") == {"executor"}
+    assert environment("executor")["BINANCE_API_SECRET"] == "${BINANCE_API_SECRET:-}"

@@ -22,6 +22,7 @@ from competition.models import Audit, Cycle, Heartbeat, Season, Turn
 from competition.pages.figures import Moment, duration, moment, relative
 from competition.pages.market_status import MarketStatus, market_status
 from competition.pages.names import EntryName, name_of
+from competition.pages.orders_status import OrdersStatus, orders_status
 from competition.pages.progress import pace
 from competition.pages.reconciled import ReconciledStatus, last_look
 from competition.pages.text import detail, line
@@ -122,18 +123,20 @@ class StatusPage:
     audit: AuditStatus | None
     market: MarketStatus
     reconciled: ReconciledStatus | None
+    orders: OrdersStatus
     versions: tuple[tuple[str, str], ...]
 
 
 def status_page(now: datetime) -> StatusPage:
-    """Everything the status page shows: eight queries."""
+    """Everything the status page shows: eleven queries."""
     stale_after = timedelta(seconds=max(30.0, 3 * settings.TICK_EVERY_S))
     beats = tuple(_beat(row, now, stale_after) for row in Heartbeat.objects.order_by("name"))
     seasons = _seasons(now, stale_after)
     audit = _last_audit(now)
     market = market_status(now)
     reconciled = last_look(now)
-    found = [*market.troubles, *(one.trouble for one in (audit, reconciled) if one and one.trouble)]
+    orders = orders_status(now)
+    found = [*market.troubles, *(one.trouble for one in (audit, reconciled, orders) if one and one.trouble)]
     headline, verdict = _verdict(beats, seasons, found)
     return StatusPage(
         at=moment(now),
@@ -146,6 +149,7 @@ def status_page(now: datetime) -> StatusPage:
         audit=audit,
         market=market,
         reconciled=reconciled,
+        orders=orders,
         versions=_versions(),
     )
 
