@@ -42,7 +42,7 @@ def fixed_rebalanced(brief: Mapping[str, Any], parameters: Mapping[str, Any]) ->
 def equal_weight(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
     """The same weight in every symbol of the brief, every cycle."""
     names = sorted(brief["market"]["symbols"])
-    return {name: _share(Decimal(1), len(names)) for name in names} or None
+    return dict.fromkeys(names, equal_share(len(names))) or None
 
 
 def momentum(brief: Mapping[str, Any], parameters: Mapping[str, Any]) -> Weights | None:
@@ -134,6 +134,11 @@ def _figures(brief: Mapping[str, Any], name: str) -> dict[str, Decimal]:
 
 def _cash(brief: Mapping[str, Any]) -> Weights:
     return {brief["rules"]["quote"]: Decimal(1)}
+
+
+def equal_share(count: int) -> Decimal:
+    """What each of so many symbols gets; zero of none."""
+    return _share(Decimal(1), count) if count else Decimal(0)
 
 
 def _share(part: Decimal, whole: int) -> Decimal:

@@ -140,7 +140,7 @@ def _funded(agent: str, stage: Stage) -> Played:
 
 
 def _seat(agent: str, stage: Stage, moment: int) -> Seat:
-    return Seat(portfolio_key(SLUG, agent), Place(moment + 1, len(stage.moments.rows), neutral_id(1)))
+    return Seat(portfolio_key(SLUG, agent), Place(moment + 1, stage.cycles, neutral_id(1)))
 
 
 def _traded(

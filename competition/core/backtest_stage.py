@@ -26,7 +26,8 @@ type Weights = NDArray[np.float64]
 class Stage:
     """What all agents of a backtest have in common. `close_at(row)` and `fill_at(row)` are exact prices by symbol.
 
-    `snapshot_at` is what briefs are made of; `fills_at_open` says which price of the next candle is traded at.
+    `snapshot_at` is what briefs are made of; `fills_at_open` says which price of the next candle is traded at. `cycles`
+    is how many moments there are in all, as briefs tell.
     """
 
     rules: Rules
@@ -37,6 +38,7 @@ class Stage:
     fill_at: Callable[[int], Prices]
     fills_at_open: bool
     snapshot_at: Callable[[datetime], Snapshot]
+    cycles: int
 
     def filled_at(self, row: int) -> datetime:
         """When what was decided at `row` is traded."""

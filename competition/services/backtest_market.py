@@ -32,10 +32,14 @@ SNAPSHOTS_KEPT = 2_048
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A stage, what is to be said of its market, and the readers of exact prices to be told what comes next."""
+    """A stage, what is to be said of its market, and the readers of exact prices to be told what comes next.
+
+    `candles` are those that snapshots are made of.
+    """
 
     stage: Stage
     notes: Mapping[str, Any]
+    candles: Candles
     readers: tuple[StoredPrices, ...] = ()
 
     def expect(self, rows: Any) -> None:
@@ -58,7 +62,7 @@ def _stored(parameters: BacktestParameters, symbols: Mapping[str, Symbol]) -> Se
     fill_at = StoredPrices(past, parameters.timeframe, "open" if fills_at_open else "close")
     candles = _rolling(stored_candles(parameters.timeframe), parameters)
     stage = _stage(parameters, symbols, past, close_at, fill_at, candles)
-    return Setting(stage, _notes(parameters, past, stage), (close_at, fill_at))
+    return Setting(stage, _notes(parameters, past, stage), candles, (close_at, fill_at))
 
 
 def _synthetic(parameters: BacktestParameters, symbols: Mapping[str, Symbol]) -> Setting:
@@ -66,7 +70,7 @@ def _synthetic(parameters: BacktestParameters, symbols: Mapping[str, Symbol]) ->
     series = synthetic_candles(parameters.seed)(tuple(symbols), begins, parameters.last)
     past = _past(parameters, {name: columns_from(one) for name, one in series.items()})
     stage = stage_in_memory(parameters, symbols, past, series)
-    return Setting(stage, _notes(parameters, past, stage))
+    return Setting(stage, _notes(parameters, past, stage), loaded(series))
 
 
 def stage_in_memory(
@@ -124,7 +128,9 @@ def _stage(
         series = candles(tuple(symbols), as_of - HISTORY, as_of)
         return build_snapshot(as_of, series, symbols, parameters.source, rules.price_max_age)
 
-    return Stage(rules, symbols, past, moments, close_at, fill_at, parameters.fill == "next_open", snapshot_at)
+    fills_at_open = parameters.fill == "next_open"
+    cycles = len(moments.rows)
+    return Stage(rules, symbols, past, moments, close_at, fill_at, fills_at_open, snapshot_at, cycles)
 
 
 def _rolling(candles: Candles, parameters: BacktestParameters) -> Candles:

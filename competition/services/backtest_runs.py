@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.utils import InterfaceError, OperationalError
 
 from agents.core.answers import Decide, DecideFreely
+from agents.core.constant_agent import ALWAYS_THE_SAME, constant_agent
 from agents.core.deciders import decider
 from agents.core.rule_parameters import RULE
 from agents.core.signals import ArrayAgent, CalledAgent
@@ -35,6 +36,7 @@ OTHER_DATA = (
 )
 BROKEN = "It broke off with an error of ours ({}). It is in the log; asking again will not help before it is mended."
 
+type Player = Decide | ArrayAgent | CalledAgent
 type OnProgress = Callable[[int, int], None]
 
 
@@ -135,8 +137,10 @@ def play_agent(
     return play_wishes(spec.slug, stage, wishes, lambda wish: on_moment(int(wishes.moments[wish])))
 
 
-def player_of(spec: AgentSpec) -> Decide | ArrayAgent | CalledAgent:
+def player_of(spec: AgentSpec) -> Player:
     """Who decides for this agent. Raises `NotDecidedInProcess` and its like for whom nobody here can ask."""
+    if spec.model in ALWAYS_THE_SAME:
+        return constant_agent(spec.model, spec.parameters)
     if spec.model.startswith(RULE):
         from agents.core.rule_agents import rule_agent  # only here: what computes indicators is heavy
 

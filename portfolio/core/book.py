@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from market.core.canonical import canonical_json, sha256_of
-from market.core.exact import EXACT, exact_sum
+from market.core.exact import EXACT
 from market.core.symbols import Symbol
 from portfolio.core.orders import Fill, Side
 
@@ -127,10 +127,16 @@ def checked(journal: Journal) -> Journal:
     """The journal itself. Raises `BrokenLedger` unless it is finite, within scale, not empty and zero per asset."""
     if not journal.postings:
         raise BrokenLedger(f"journal {journal.key} moves nothing")
+    totals: dict[str, Decimal] = {}
+    checked_before: Decimal | None = None
     for posting in journal.postings:
-        _check_amount(journal.key, posting)
-    for asset in dict.fromkeys(posting.asset for posting in journal.postings):
-        total = exact_sum(posting.amount for posting in journal.postings if posting.asset == asset)
+        amount, asset = posting.amount, posting.asset
+        # The other side of a transfer is as sound as the one before it.
+        if checked_before is None or checked_before.compare_total(amount.copy_negate()):
+            _check_amount(journal.key, posting)
+            checked_before = amount
+        totals[asset] = EXACT.add(totals[asset], amount) if asset in totals else amount
+    for asset, total in totals.items():
         if total != 0:
             raise BrokenLedger(f"journal {journal.key} does not sum to zero in {asset}: {total} left over")
     return journal

@@ -40,17 +40,23 @@ class Costs:
 
     fee_bps: Decimal
     slippage_bps: Decimal
+    _dearer: Decimal = field(init=False, repr=False, compare=False)
+    _cheaper: Decimal = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        slip = self.slippage_bps / _BPS
+        object.__setattr__(self, "_dearer", 1 + slip)
+        object.__setattr__(self, "_cheaper", 1 - slip)
 
     def executed(self, side: Side, quantity: Decimal, reference_price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Price, quote amount and fee in quote for `quantity` against `reference_price`.
 
         Slippage moves the price against the trader; amounts are rounded to 8 places, against the trader too.
         """
-        buying = side is Side.BUY
-        slip = self.slippage_bps / _BPS
-        price = _cut(reference_price * (1 + slip if buying else 1 - slip), _PRICE_PLACES, up=buying)
-        quote_amount = _cut(price * quantity, _QUOTE_PLACES, up=buying)
-        fee = _cut(quote_amount * self.fee_bps / _BPS, _QUOTE_PLACES, up=True)
+        slip, rounding = (self._dearer, ROUND_UP) if side is Side.BUY else (self._cheaper, ROUND_DOWN)
+        price = (reference_price * slip).quantize(_PRICE_PLACES, rounding, EXACT)
+        quote_amount = (price * quantity).quantize(_QUOTE_PLACES, rounding, EXACT)
+        fee = (quote_amount * self.fee_bps / _BPS).quantize(_QUOTE_PLACES, ROUND_UP, EXACT)
         return price, quote_amount, fee
 
     def to_buy(self, quantity: Decimal, reference_price: Decimal) -> Decimal:
@@ -72,10 +78,6 @@ class Costs:
         """Cash in quote that selling `quantity` brings, fee subtracted."""
         _, quote_amount, fee = self.executed(Side.SELL, quantity, reference_price)
         return quote_amount - fee
-
-
-def _cut(amount: Decimal, places: Decimal, *, up: bool) -> Decimal:
-    return amount.quantize(places, rounding=ROUND_UP if up else ROUND_DOWN, context=EXACT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Side(StrEnum):
@@ -77,5 +78,9 @@ def client_order_id(portfolio_key: str, cycle_number: int, leg: int) -> str:
 
     At most 36 characters of `[a-zA-Z0-9-]`, as the exchange demands.
     """
-    owner = hashlib.sha256(portfolio_key.encode()).hexdigest()[:12]
-    return f"oo-{owner}-{cycle_number:05d}-{leg:02d}"
+    return f"oo-{_owner(portfolio_key)}-{cycle_number:05d}-{leg:02d}"
+
+
+@lru_cache(maxsize=4096)
+def _owner(portfolio_key: str) -> str:
+    return hashlib.sha256(portfolio_key.encode()).hexdigest()[:12]

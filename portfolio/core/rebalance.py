@@ -54,8 +54,11 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """`taken` is what each leg of a plan to buy takes of the cash, costs included."""
+
     legs: tuple[Leg, ...]
     skipped: tuple[Skipped, ...]
+    taken: tuple[Decimal, ...] = ()
 
 
 def take_aim(book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Aim:
@@ -114,8 +117,8 @@ def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim:
             skipped.append(Skipped(name, Side.BUY, leg.quantity, reason))
         else:
             wishes.append(leg)
-    legs, given_up = _afford(wishes, symbols, book.of(target.quote), costs)
-    return Plan(legs, (*skipped, *given_up))
+    legs, given_up, taken = _afford(wishes, symbols, book.of(target.quote), costs)
+    return Plan(legs, (*skipped, *given_up), taken)
 
 
 def _aim_at(value: Decimal, prices: Prices, symbols: Symbols, target: Target) -> Aim:
@@ -136,8 +139,9 @@ def _cost_of_reaching(aim: Aim, book: Book, prices: Prices, symbols: Symbols, ta
         spent += leg.quantity * leg.reference_price - proceeds
         balances[symbols[leg.symbol].base] -= leg.quantity
         balances[target.quote] = balances.get(target.quote, Decimal(0)) + proceeds
-    for leg in plan_buys(Book(balances), prices, symbols, target, aim, costs).legs:
-        spent += costs.to_buy(leg.quantity, leg.reference_price) - leg.quantity * leg.reference_price
+    buys = plan_buys(Book(balances), prices, symbols, target, aim, costs)
+    for leg, taken in zip(buys.legs, buys.taken, strict=True):
+        spent += taken - leg.quantity * leg.reference_price
     return spent
 
 
@@ -147,16 +151,19 @@ def _tradable(quantity: Decimal, symbol: Symbol) -> Decimal:
 
 def _afford(
     wishes: list[Leg], symbols: Symbols, cash: Decimal, costs: Costs
-) -> tuple[tuple[Leg, ...], tuple[Skipped, ...]]:
-    """The wishes scaled to the cash, and those that had to be given up for it."""
+) -> tuple[tuple[Leg, ...], tuple[Skipped, ...], tuple[Decimal, ...]]:
+    """The wishes scaled to the cash, those that had to be given up for it, and what each of the rest takes of it."""
     given_up: list[Skipped] = []
     while True:
-        needed = sum((costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes), Decimal(0))
+        taken = tuple(costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes)
+        needed = sum(taken, Decimal(0))
+        if needed <= cash:
+            return tuple(wishes), tuple(given_up), taken
         scale = min(Decimal(1), cash / needed) if needed > 0 else Decimal(1)
         scaled = list(_scaled(wishes, symbols, scale, cash, costs))
-        refused = [(wish, _why_not(leg, symbols[leg.symbol], Decimal(0))) for wish, leg in scaled]
+        refused = [(wish, _why_not(leg, symbols[leg.symbol], Decimal(0))) for wish, leg, _ in scaled]
         if not any(reason for _, reason in refused):
-            return tuple(leg for _, leg in scaled), tuple(given_up)
+            return tuple(leg for _, leg, _ in scaled), tuple(given_up), tuple(taken for _, _, taken in scaled)
         wish, reason = min(
             ((wish, reason) for wish, reason in refused if reason),
             key=lambda refusal: (refusal[0].quantity * refusal[0].reference_price, refusal[0].symbol),
@@ -168,16 +175,18 @@ def _afford(
 
 def _scaled(
     wishes: list[Leg], symbols: Symbols, scale: Decimal, cash: Decimal, costs: Costs
-) -> Iterator[tuple[Leg, Leg]]:
-    """Each wish with what of it the cash pays for."""
+) -> Iterator[tuple[Leg, Leg, Decimal]]:
+    """Each wish with what of it the cash pays for, and what that takes."""
     left = cash
     for wish in wishes:
         symbol, price = symbols[wish.symbol], wish.reference_price
         quantity = _tradable(wish.quantity * scale, symbol)
-        if costs.to_buy(quantity, price) > left:  # roundings can add up to more than there is
+        taken = costs.to_buy(quantity, price)
+        if taken > left:  # roundings can add up to more than there is
             quantity = _tradable(costs.affordable(left, price), symbol)
-        left -= costs.to_buy(quantity, price) if quantity > 0 else Decimal(0)
-        yield wish, Leg(wish.symbol, Side.BUY, quantity, price)
+            taken = costs.to_buy(quantity, price)
+        left -= taken if quantity > 0 else Decimal(0)
+        yield wish, Leg(wish.symbol, Side.BUY, quantity, price), taken
 
 
 def _why_not(leg: Leg, symbol: Symbol, band: Decimal) -> str:

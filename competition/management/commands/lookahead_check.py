@@ -1,0 +1,45 @@
+"""Whether an agent looks ahead: play it again with the future replaced by nonsense, and see what changes."""
+
+import random
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from competition.management.backtest_flags import add_wish_flags, told_with_flags, wish_from
+from competition.services.backtest_lookahead import check_agent
+from competition.services.backtest_requests import BacktestRefused, parameters_from
+from competition.services.backtest_runs import player_of
+
+
+class Command(BaseCommand):
+    help = "Says whether an agent sees candles before they have closed, by replacing the future and playing again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_wish_flags(parser)
+        parser.add_argument("--times", type=int, default=10, help="instants from which on the future is replaced")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["times"] < 1:
+            raise CommandError("--times: at least one instant is needed.")
+        dice = random.Random(options["seed"])  # noqa: S311 - which instants, not a secret
+        cheats = []
+        try:
+            parameters = parameters_from(wish_from(options))
+            for spec in parameters.agents:
+                with tqdm(total=options["times"], unit="future", disable=None, leave=False) as bar:
+                    found = check_agent(
+                        parameters,
+                        spec.slug,
+                        lambda spec=spec: player_of(spec),
+                        dice,
+                        options["times"],
+                        lambda bar=bar: bar.update() and None,
+                    )
+                self.stdout.write(f"{spec.slug}: {found.verdict}")
+                cheats += [] if found.is_clean else [spec.slug]
+        except BacktestRefused as refused:
+            raise CommandError(told_with_flags(refused.problems)) from None
+        if cheats:
+            raise CommandError(f"{', '.join(cheats)} cannot be believed: decisions depend on candles not yet closed.")
