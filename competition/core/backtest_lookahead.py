@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from competition.core.backtest_past import Past
-from competition.core.backtest_stage import Played, Stage, Turn, Wishes
+from competition.core.backtest_stage import Played, Stage, Turn, Weights, Wishes
 from market.core.canonical import canonical_json
 from market.core.columns import Columns
 from portfolio.core.book import journal_content
@@ -55,11 +55,16 @@ def until(stage: Stage, row: int) -> Stage:
 def first_wish_apart(true: Wishes, replaced: Wishes, stage: Stage, row: int) -> Difference | None:
     """The first moment up to `row` at which something else was wanted; None if there is none."""
     rows = stage.moments.rows
-    weights = [np.full((len(rows), wishes.weights.shape[1]), np.nan) for wishes in (true, replaced)]
-    for wanted, wishes in zip(weights, (true, replaced), strict=True):
-        wanted[wishes.moments] = wishes.weights
-    same = np.isclose(*weights, rtol=0, atol=0, equal_nan=True).all(axis=1) | (rows > row)
+    one, other = (_at_every_moment(wishes, len(rows)) for wishes in (true, replaced))
+    same = ((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1) | (rows > row)
     return None if same.all() else Difference("decision", int(rows[int(np.argmin(same))]))
+
+
+def _at_every_moment(wishes: Wishes, moments: int) -> Weights:
+    """The wishes as weights at all moments, NaN where nothing was wanted."""
+    weights = np.full((moments, wishes.weights.shape[1]), np.nan)
+    weights[wishes.moments] = wishes.weights
+    return weights
 
 
 def first_turn_apart(true: Played, replaced: Played, row: int) -> Difference | None:

@@ -144,11 +144,6 @@ def _replaced(setting: Setting, parameters: BacktestParameters, row: int, factor
 
 def _absurd_series(series: Series, known_ms: int) -> Series:
     first = series.last_closed(known_ms) + 1
-    return replace(
-        series,
-        **{
-            name: (*column[:first], *(value * 7 + 1 for value in column[first:]))
-            for name in ("opens", "highs", "lows", "closes", "volumes")
-            for column in (getattr(series, name),)
-        },
-    )
+    columns = (series.opens, series.highs, series.lows, series.closes, series.volumes)
+    changed = ((*column[:first], *(value * 7 + 1 for value in column[first:])) for column in columns)
+    return Series(series.symbol, series.timeframe, series.open_ms, *changed)
