@@ -54,6 +54,7 @@ from portfolio.venue_session import (
 
 logger = logging.getLogger(__name__)
 A = AttemptState
+ONE_MS = timedelta(milliseconds=1)
 VENUE = "testnet"
 WINDOW_OVER = "the trade window had ended"
 
@@ -249,7 +250,7 @@ class TestnetBroker:
             self._gone(row, now)
         elif row.epoch != self._session.epoch:
             self._wiped(row, now)
-        elif remembers(self._session, now):
+        elif remembers(self._session, row.claimed_at):
             change(row, A.NOT_PLACED, "looked for twice and not listed: it was never placed", now, due_at=now)
         else:
             reason = "not found, and nothing is left that would show that the exchange was not wiped"
@@ -273,8 +274,10 @@ class TestnetBroker:
 
     def _gone(self, row: OrderAttempt, now: datetime) -> None:
         """It was there. Either the exchange has forgotten everything, or somebody has to look."""
-        if row.epoch != self._session.epoch or not remembers(self._session, now):
-            if row.epoch == self._session.epoch:
+        since = row.claimed_at - ONE_MS
+        if row.epoch != self._session.epoch or not remembers(self._session, since):
+            others = OrderAttempt.objects.filter(epoch=row.epoch, exchange_order_id__isnull=False).exclude(id=row.id)
+            if row.epoch == self._session.epoch and not others.exists():
                 begin_next(self._session, f"it no longer knows {row.client_order_id}", now)
             self._wiped(row, now)
             return

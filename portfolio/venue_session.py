@@ -130,10 +130,9 @@ def wait_s(error: ExchangeError, usual_s: int) -> float:
 # -- Does the exchange remember? -------------------------------------------------------------------------------------
 
 
-def witnesses(epoch: int, now: datetime) -> list[OrderAttempt]:
-    """Attempts that the exchange has told us of in this epoch, so long ago that no copy of its records lags behind."""
-    old = now - timedelta(seconds=QUIET_S)
-    rows = OrderAttempt.objects.filter(epoch=epoch, exchange_order_id__isnull=False, claimed_at__lte=old)
+def witnesses(epoch: int, until: datetime) -> list[OrderAttempt]:
+    """The last attempts sent in an epoch up to an instant of which the exchange has told us."""
+    rows = OrderAttempt.objects.filter(epoch=epoch, exchange_order_id__isnull=False, claimed_at__lte=until)
     return list(rows.select_related("order").order_by("-claimed_at", "-id")[:2])
 
 
@@ -148,7 +147,7 @@ def is_there(exchange: Exchange, row: OrderAttempt) -> bool:
 
 def look_for_a_wipe(session: Session, now: datetime) -> None:
     """Begin another epoch when what the exchange told us of is gone. May raise `ExchangeError`."""
-    known = witnesses(session.epoch, now)
+    known = witnesses(session.epoch, now - timedelta(seconds=QUIET_S))  # no copy of its records lags that far behind
     if known and not any(is_there(session.exchange, row) for row in known):
         begin_next(session, f"the exchange no longer knows {known[0].client_order_id}", now)
 
@@ -158,7 +157,9 @@ def begin_next(session: Session, reason: str, now: datetime) -> None:
     tell("wiped", f"epoch {session.epoch}", f"The exchange was wiped: {reason}. Seasons go on from our ledger.", now)
 
 
-def remembers(session: Session, now: datetime) -> bool:
-    """Whether something shows that this epoch still stands; without a witness nothing does. `ExchangeError`."""
-    known = witnesses(session.epoch, now)
-    return any(is_there(session.exchange, row) for row in known)
+def remembers(session: Session, since: datetime) -> bool:
+    """Whether something shows that the exchange was not wiped since an instant; without a witness nothing does.
+
+    Only what is older than that can: a younger order may have come after a wipe. May raise `ExchangeError`.
+    """
+    return any(is_there(session.exchange, row) for row in witnesses(session.epoch, since))

@@ -61,7 +61,7 @@ def short_of_patience(patch: pytest.MonkeyPatch) -> None:
         return claim(*given[:-1], 5)
 
     patch.setattr(testnet_broker.attempts, "claim", claiming)
-    patch.setattr(testnet_broker, "remembers", lambda session, now: True)
+    patch.setattr(testnet_broker, "remembers", lambda session, since: True)
 
 
 @pytest.mark.parametrize(
