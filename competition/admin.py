@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from competition import admin_seasons, admin_tokens  # noqa: F401 - registers them
+from competition import admin_backtests, admin_seasons, admin_tokens  # noqa: F401 - registers them
 from competition.models import Cycle, Heartbeat, Standing, Turn
 from market.admin_facts import FactAdmin, json_text, money, number, related, state
 

@@ -1,5 +1,6 @@
 """Celery's doors. Each task says what may be due; the database says whether it is."""
 
+import uuid
 from typing import Any
 
 from celery import shared_task
@@ -45,6 +46,20 @@ def audit(**kwargs: Any) -> None:
 @shared_task(name="competition.tasks.fetch")
 def fetch(**kwargs: Any) -> None:
     feeding.fetch_market()
+
+
+@shared_task(name="competition.tasks.play_backtest")
+def play_backtest(key: str, **kwargs: Any) -> None:
+    from competition.services import backtest_runs  # here, because no other worker needs arrays
+
+    backtest_runs.run_backtest(key, timezone.now, uuid.uuid4())
+
+
+@shared_task(name="competition.tasks.play_backtests")
+def play_backtests(**kwargs: Any) -> None:
+    from competition.services import backtest_runs
+
+    backtest_runs.run_due(timezone.now, uuid.uuid4)
 
 
 @shared_task(name="competition.tasks.reconcile")

@@ -36,6 +36,9 @@ TABLE = {
     "asker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
         --queues ask --pool threads --concurrency 8 --without-mingle --without-gossip --loglevel {level}
         --hostname asker@%h""",
+    "backtester": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
+        --queues backtest --pool prefork --concurrency 1 --without-mingle --without-gossip --loglevel {level}
+        --hostname backtester@%h""",
     "beat": """{python} -m celery --quiet --app config.celery beat
         --schedule {data}/beat-schedule --pidfile= --loglevel {level}""",
     "ticker": "{python} manage.py ticker",

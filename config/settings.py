@@ -197,11 +197,13 @@ CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_TIME_LIMIT = 2 * 3600
 CELERY_TASK_SERIALIZER = "json"
 # Asking waits for models, so it has a queue and workers of its own: nobody else waits with it.
-# So has the feed, which alone reaches the hosts of market data.
+# So have backtests, which may take hours; and the feed, which alone reaches the hosts of market data.
 CELERY_TASK_ROUTES = {
     "competition.tasks.ask": {"queue": "ask"},
     "competition.tasks.analyse": {"queue": "ask"},
     "competition.tasks.fetch": {"queue": "market"},
+    "competition.tasks.play_backtest": {"queue": "backtest"},
+    "competition.tasks.play_backtests": {"queue": "backtest"},
 }
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -215,6 +217,12 @@ CELERY_BEAT_SCHEDULE = {
         "task": "competition.tasks.tick",
         "schedule": TICK_EVERY_S,
         "options": {"expires": max(TICK_EVERY_S * 5, 10)},
+    },
+    # The web process writes what it is asked for into the database and reaches no queue: this is how soon it is found.
+    "play backtests": {
+        "task": "competition.tasks.play_backtests",
+        "schedule": min(TICK_EVERY_S, 5.0),
+        "options": {"expires": 5},
     },
     "audit the record": {
         "task": "competition.tasks.audit",

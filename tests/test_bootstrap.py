@@ -148,10 +148,10 @@ SECRETS = {"DATABASE_URL": "d", "REDIS_URL": "r", "SECRET_KEY": "s"}
 
 def test_the_runner_is_given_no_database_no_redis_and_no_key(tmp_path: Path) -> None:
     table = {command.name: command for command in site({**SECRETS, "PATH": "/bin"}, port=8000, data=tmp_path)}
-    assert set(table) == {"web", "worker", "asker", "beat", "ticker", "runner", "example"}
+    assert set(table) == {"web", "worker", "asker", "backtester", "beat", "ticker", "runner", "example"}
     assert table["runner"].environ == {"PATH": "/bin", "DJANGO_SETTINGS_MODULE": "config.settings_runner"}
     assert table["example"].environ == {"PATH": "/bin"}
-    for name in ("web", "worker", "asker", "beat", "ticker"):
+    for name in ("web", "worker", "asker", "backtester", "beat", "ticker"):
         assert SECRETS.items() <= table[name].environ.items()
         assert table[name].environ["RUNNER_URL"].rpartition(":")[2] in table["runner"].argv
         assert table[name].environ["RUNNER_URLS"].rpartition(":")[2] in table["example"].argv

@@ -20,9 +20,9 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 # Who talks to whom. Every pair that is not here shares no network.
 MEETINGS = {
-    "postgres": {"web", "ticker", "orchestrator", "executor", "fetcher", "migrate"},
-    "redis": {"beat", "orchestrator", "executor", "fetcher"},
-    "runner": {"ticker", "orchestrator"},
+    "postgres": {"web", "ticker", "orchestrator", "executor", "fetcher", "backtester", "migrate"},
+    "redis": {"beat", "orchestrator", "executor", "fetcher", "backtester"},
+    "runner": {"ticker", "orchestrator", "backtester"},
 }
 SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
 
@@ -43,7 +43,7 @@ def holders(variable: str) -> set[str]:
 
 
 def test_all_parts_of_the_site_are_there() -> None:
-    ours = {"web", "orchestrator", "executor", "fetcher", "beat", "ticker", "migrate", "runner"}
+    ours = {"web", "orchestrator", "executor", "fetcher", "backtester", "beat", "ticker", "migrate", "runner"}
     assert ours == OURS
     assert set(SERVICES) == ours | {"postgres", "redis"}
 
@@ -190,9 +190,9 @@ def test_redis_refuses_when_full_and_keeps_what_it_took() -> None:
 
 
 def test_workers_take_from_the_queues_that_exist() -> None:
-    queues = {name: SERVICES[name]["command"] for name in ("orchestrator", "executor", "fetcher")}
+    queues = {name: SERVICES[name]["command"] for name in ("orchestrator", "executor", "fetcher", "backtester")}
     named = {name: command[command.index("--queues") + 1] for name, command in queues.items()}
-    assert named == {"orchestrator": "ask", "executor": "celery", "fetcher": "market"}
+    assert named == {"orchestrator": "ask", "executor": "celery", "fetcher": "market", "backtester": "backtest"}
 
 
 def test_the_image_is_nobody_installs_by_hash_and_keeps_no_real_key() -> None:
