@@ -238,7 +238,7 @@ def equity(request: HttpRequest, slug: Slug, wish: Query[EquityWish]) -> Any:
     """What an entry was worth after each cycle."""
     of_season = season_of(wish)
     found, _ = pair_named(of_season, slug)
-    rows = Valuation.objects.filter(portfolio=found.portfolio_id).order_by("cycle_number")
+    rows = Valuation.objects.current().filter(portfolio=found.portfolio_id).order_by("cycle_number")
     values = list((rows if wish.after is None else rows.filter(cycle_number__gt=wish.after))[: wish.limit + 1])
     shown, capital = values[: wish.limit], of_season.rule_book.capital
     return Success[Equity](

@@ -14,6 +14,7 @@ from competition.pages.latest import Latest, latest_of
 from competition.pages.lead import Lead, extremes_of, lead_of
 from competition.pages.names import EntryName, entries_of, names_by_slug
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
+from competition.pages.provisional import board_notes
 from competition.pages.table import Table, standing_row, table_of
 from competition.pages.windows import seen_as_wished
 
@@ -33,6 +34,7 @@ class BoardPage:
     latest: Latest | None
     later: Later | None
     symbols: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
         latest=latest_of(closed, entries, names, rules.quote) if closed else None,
         later=later_of(progress),
         symbols=rules.universe,
+        notes=board_notes(season, closed),
     )
 
 

@@ -15,6 +15,7 @@ from competition.pages.figures import NOTHING, Figure, Moment, listed, moment, p
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Way, ways
 from competition.pages.progress import runs_with_the_clock
+from competition.pages.provisional import board_notes
 from competition.pages.text import detail, line
 from competition.pages.turns import TurnView, turn_views
 from competition.pages.words import VERDICT_MARKS, Mark, cycle_mark
@@ -49,6 +50,7 @@ class Head:
     sentence: str
     reason: str
     steps: tuple[Step, ...]
+    notes: tuple[str, ...]
     earlier: int | None
     later: int | None
 
@@ -142,6 +144,7 @@ def head_of(season: Season, cycle: Cycle) -> Head:
         sentence=_sentence(cycle, state),
         reason=detail(cycle.reason),
         steps=_steps(season, cycle),
+        notes=board_notes(season, cycle),
         earlier=cycle.number - 1 if cycle.number > 1 else None,
         later=cycle.number + 1 if cycle.number < newest else None,
     )

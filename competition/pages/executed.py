@@ -48,6 +48,7 @@ class OrderView:
     state: str
     reason: str
     fills: tuple[FillView, ...]
+    proof: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ class PriceList:
     quote: str
 
 
-def order_views(orders: Executed) -> tuple[OrderView, ...]:
-    """The orders of a turn as they were sent, each with what was filled."""
+def order_views(orders: Executed, proofs: Mapping[int, str]) -> tuple[OrderView, ...]:
+    """The orders of a turn as they were sent, each with what was filled; `proofs` tells of the exchange, by order."""
     return tuple(
         OrderView(
             id=order.client_order_id,
@@ -96,6 +97,7 @@ def order_views(orders: Executed) -> tuple[OrderView, ...]:
             state=ORDER_WORDS[order.state],
             reason=line(order.reason),
             fills=tuple(_fill(fill, order) for fill in fills),
+            proof=proofs.get(order.id, ""),
         )
         for order, fills in orders
     )

@@ -28,6 +28,7 @@ from competition.pages.figures import NOTHING, Moment, duration, moment, money, 
 from competition.pages.frame import NotThere
 from competition.pages.holdings import prices_at
 from competition.pages.names import EntryName, name_of
+from competition.pages.provisional import proofs_of
 from competition.pages.words import Deed, Mark, deed_of
 from market.core.canonical import canonical_json
 from portfolio.models import Fill, Order
@@ -102,7 +103,8 @@ def turn_views(cycle: Cycle, rules: Rules, first: int, most: int) -> tuple[TurnV
     turns = list(turn_rows(cycle)[first : first + most])
     at = PriceList(cycle.season.symbol_book, prices_at(cycle), rules.quote)
     orders = orders_of([turn.entry.portfolio_id for turn in turns], cycle.number)
-    return tuple(_view(turn, orders[turn.entry.portfolio_id], at) for turn in turns)
+    proofs = proofs_of(cycle.season, [order.id for rows in orders.values() for order, _ in rows])
+    return tuple(_view(turn, orders[turn.entry.portfolio_id], at, proofs) for turn in turns)
 
 
 def turn_rows(cycle: Cycle) -> QuerySet[Turn]:
@@ -131,7 +133,7 @@ def orders_of(portfolio_ids: list[int], cycle_number: int) -> defaultdict[int, l
     return orders
 
 
-def _view(turn: Turn, orders: list[tuple[Order, list[Fill]]], at: PriceList) -> TurnView:
+def _view(turn: Turn, orders: list[tuple[Order, list[Fill]]], at: PriceList, proofs: Mapping[int, str]) -> TurnView:
     content = turn.brief.content
     attempts = sorted(turn.brief.attempts.all(), key=lambda attempt: attempt.number)
     confidence = turn.decision["confidence"] if turn.decision else None
@@ -151,7 +153,7 @@ def _view(turn: Turn, orders: list[tuple[Order, list[Fill]]], at: PriceList) -> 
         rationale=text.visible(turn.decision["rationale"]) if turn.decision else "",
         confidence=percent(Decimal(confidence), 0) if confidence is not None else "",
         weights=_weights(turn, content["portfolio"], at.quote),
-        orders=order_views(orders),
+        orders=order_views(orders, proofs),
         skipped=tuple(SkippedView.of(skip) for skip in turn.skipped),
         book=book_lines(turn, book_shown(content["portfolio"], at), orders, at),
         value_before=_amount(turn.value_before),

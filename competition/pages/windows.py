@@ -32,7 +32,7 @@ def _stretches(entries: Sequence[Entry], closed: Cycle, begin: int) -> dict[str,
     then = {standing.entry_id: standing for standing in boards.select_related("cycle")}
     first = next((standing.cycle.number for standing in then.values()), 0)
     values: defaultdict[int, list[Decimal]] = defaultdict(list)
-    weeks = Valuation.objects.filter(
+    weeks = Valuation.objects.current().filter(
         portfolio__in=[entry.portfolio_id for entry in entries], cycle_number__range=(first, closed.number)
     )
     for portfolio_id, value in weeks.order_by("cycle_number").values_list("portfolio_id", "value"):
