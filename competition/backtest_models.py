@@ -114,6 +114,20 @@ class BacktestRun(models.Model):
         return f"{self.agent} in {self.backtest}"
 
 
+class BacktestAsk(models.Model):
+    """A visitor made the machine work: kept for the limits on how often one may. `client` is no address."""
+
+    backtest = models.ForeignKey(Backtest, on_delete=models.CASCADE, related_name="asks")
+    client = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["client", "-at"], name="backtest_ask_of_client")]
+
+    def __str__(self) -> str:
+        return f"{self.backtest}, asked for at {self.at:%Y-%m-%d %H:%M:%S}"
+
+
 class Sweep(models.Model):
     """Many backtests that were asked for together: agents, windows and seeds, each with each."""
 

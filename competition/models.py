@@ -14,6 +14,7 @@ from django.db.models import Q
 from agents.models import Agent, Brief
 from competition.analyses import Analysis as Analysis
 from competition.backtest_models import Backtest as Backtest
+from competition.backtest_models import BacktestAsk as BacktestAsk
 from competition.backtest_models import BacktestRun as BacktestRun
 from competition.backtest_models import Sweep as Sweep
 from competition.core.rules import FROZEN, Rules

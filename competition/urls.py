@@ -3,6 +3,8 @@ from django.urls import path
 
 from competition.views import (
     api_docs,
+    backtest_new,
+    backtests,
     board,
     calls,
     compare,
@@ -32,6 +34,16 @@ urlpatterns = [
     # one call to one model
     path("calls/<int:call_id>/", calls.call, name="call"),
     path("calls/<int:call_id>/call.json", calls.call_json, name="call_json"),
+    # backtests
+    path("backtests/", backtests.backtests, name="backtests"),
+    path("backtests/new/", backtest_new.new, name="backtest_new"),
+    path("backtests/new/check/", backtest_new.check, name="backtest_check"),
+    path("backtests/compare/", backtests.compared, name="backtests_compared"),
+    path("backtests/<slug:key>/", backtests.backtest, name="backtest"),
+    path("backtests/<slug:key>/cancel/", backtests.cancel, name="backtest_cancel"),
+    path("backtests/<slug:key>/backtest.json", backtests.json_file, name="backtest_json"),
+    path("backtests/<slug:key>/<slug:table>.csv", backtests.csv_file, name="backtest_csv"),
+    path("backtests/<slug:key>/<slug:agent>/<int:number>/", backtests.decision, name="backtest_decision"),
     # the site
     path("seasons/", site.seasons, name="seasons"),
     path("status/", site.status, name="status"),
