@@ -68,8 +68,13 @@ class NotThere(Http404):
 
 def current_season() -> Season | None:
     """The newest open season, else the newest closed one; None before the first has opened."""
+    return _current_first(_public()).first()
+
+
+def _current_first(seasons: QuerySet[Season]) -> QuerySet[Season]:
+    """Open ones before closed ones, each newest first."""
     is_open = ExpressionWrapper(Q(state=SeasonState.OPEN.value), output_field=BooleanField())
-    return _public().order_by(is_open.desc(), "-id").first()
+    return seasons.order_by(is_open.desc(), "-id")
 
 
 def season_named(slug: str) -> Season:
@@ -100,10 +105,24 @@ def head_of(season: Season) -> SeasonHead:
 
 
 def season_links() -> tuple[Link, ...]:
-    """Links to the newest seasons, newest first."""
-    newest = Season.objects.exclude(state=SeasonState.DRAFT.value).order_by("-id")
-    rows = newest.values_list("slug", "name")[:SWITCH_LENGTH]
-    return tuple(Link(reverse("season", args=[slug]), name) for slug, name in rows)
+    """Links to the newest seasons, open ones first."""
+    return _links(_listed())
+
+
+def archive_frame() -> Frame:
+    """The frame of pages that are about no season in particular; Board and Rules are those of the current one."""
+    listed = _listed()
+    return Frame(_links(listed), board=listed[0][0] if listed else "")
+
+
+def _listed() -> list[tuple[str, str]]:
+    """Slug and name of as many seasons as the switch shows, the current one first: one query."""
+    public = Season.objects.exclude(state=SeasonState.DRAFT.value)
+    return list(_current_first(public).values_list("slug", "name")[:SWITCH_LENGTH])
+
+
+def _links(listed: Sequence[tuple[str, str]]) -> tuple[Link, ...]:
+    return tuple(Link(reverse("season", args=[slug]), name) for slug, name in listed)
 
 
 def _public() -> QuerySet[Season]:

@@ -30,13 +30,11 @@ def orders_status(now: datetime) -> OrdersStatus:
     thrown = standing_halt()
     rows = Incident.objects.order_by("-id")[:INCIDENTS_MAX]
     return OrdersStatus(
-        halt=f"Trading was halted by {line(thrown.who)} {relative(thrown.at, now)}: {line(thrown.reason)}"
-        if thrown
-        else "",
+        halt=_told(thrown, now) if thrown else "",
         open=OrderAttempt.objects.filter(state__in=LIVE).count(),
         incidents=tuple((moment(row.at), line(f"{row.subject}: {row.sentence}")) for row in rows),
     )
 
 
 def _told(thrown: TradingHalt, now: datetime) -> str:
-    return f"Trading was halted by {line(thrown.who)} {relative(thrown.at, now)}: {line(thrown.reason)}."
+    return f"Trading was halted by {line(thrown.who)} {relative(thrown.at, now)}: {line(thrown.reason)}"

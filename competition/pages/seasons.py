@@ -7,7 +7,6 @@ from django.db.models import Count, Max, Q, QuerySet
 from competition.core.states import CycleState, SeasonState
 from competition.models import Entry, Season, Standing
 from competition.pages.figures import Figure, Moment, moment, signed_percent
-from competition.pages.frame import Frame, current_season, season_links
 from competition.pages.names import EntryName, name_of
 
 LENGTH_MAX = 200
@@ -45,12 +44,6 @@ def public_seasons() -> QuerySet[Season]:
     closed = Q(cycles__state=CycleState.CLOSED.value)
     newest = {"week": Max("cycles__number", filter=closed), "traded_as_of": Max("cycles__trade_as_of", filter=closed)}
     return Season.objects.exclude(state=SeasonState.DRAFT.value).annotate(**newest).order_by("-id")
-
-
-def archive_frame() -> Frame:
-    """The frame of pages that are about no season in particular; Board and Rules are those of the current one."""
-    season = current_season()
-    return Frame(season_links(), board=season.slug if season else "")
 
 
 def _leaders(weeks: dict[int, int]) -> dict[int, list[Standing]]:

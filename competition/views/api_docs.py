@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from competition.pages.seasons import archive_frame
+from competition.pages.frame import archive_frame
 from competition.views.answers import answer
 
 

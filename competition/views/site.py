@@ -7,7 +7,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from competition.pages.about import vendored
-from competition.pages.seasons import archive_frame, seasons_page
+from competition.pages.frame import archive_frame
+from competition.pages.seasons import seasons_page
 from competition.pages.status import status_page
 from competition.views.answers import THEMES, answer, fragment_of
 
