@@ -20,7 +20,7 @@ from competition.core.findings import Finding, Invariant
 from competition.core.season_record import EntryRecord, SeasonRecord
 from competition.core.states import SeasonState
 from competition.models import Audit, Season
-from competition.services import auditing_money, auditing_seals, auditing_texts
+from competition.services import auditing_money, auditing_orders, auditing_seals, auditing_texts
 from competition.services.auditing_rows import entry_record, season_record
 from portfolio.core import ledger_checks
 
@@ -70,6 +70,10 @@ ROW_CHECKS: tuple[tuple[Invariant, Callable[[Season], Iterator[str]]], ...] = (
     (Invariant.UNCHANGED, auditing_texts.calls_have_their_hashes),
     (Invariant.UNCHANGED, auditing_seals.ended_cycles_are_as_they_were_sealed),
     (Invariant.BOARD, auditing_money.boards_are_those_of_their_turns),
+    (Invariant.ONE_ORDER, auditing_orders.attempts_follow_only_the_dead),
+    (Invariant.UNCHANGED, auditing_orders.attempts_have_their_history),
+    (Invariant.FILLS_POSTED, auditing_orders.executions_are_their_trades),
+    (Invariant.LIVENESS, auditing_orders.long_unknown_orders_are_told_of),
     (Invariant.BUDGET, auditing_money.reservations_end_with_their_attempt),
     (Invariant.BUDGET, auditing_money.charges_are_the_sum_of_their_calls),
     (Invariant.BUDGET, auditing_money.calls_cost_tokens_times_price),

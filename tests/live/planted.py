@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
@@ -13,6 +13,7 @@ from portfolio.core.orders import client_order_id
 from portfolio.models import Journal
 from portfolio.queries import journals_of
 
+MINUTE = timedelta(minutes=1)
 KEY = "sk-" + "abcdefghijklmnop0123"
 
 
@@ -166,6 +167,39 @@ def answer_again(now: datetime) -> None:
 BUY = '{"action": "rebalance", "allocations": {"BTCUSDT": 1}}'
 FUNDING = f"journal_id = (SELECT id FROM portfolio_journal WHERE key = 'funding' AND portfolio_id = {of('steady')})"
 
+
+def sent(
+    *attempts: tuple[int, str, str, int], history: str = "", traded: str = "1", due_hours: int = 0
+) -> Callable[[datetime], None]:
+    """Requests of one order at an exchange, each (number, state, refusal, minute of its last change)."""
+
+    def plant(now: datetime) -> None:
+        for number, state, refusal, minute in attempts:
+            executed = "1" if state == "filled" else "0"
+            sql(
+                "INSERT INTO portfolio_orderattempt (order_id, number, epoch, client_order_id, claimed_at, payload,"
+                " timestamp_ms, recv_window_ms, state, changed_at, reason, refusal, due_at, exchange_order_id,"
+                " executed, quote_amount) SELECT min(id), %s, 1, %s, %s, 'x', 1, 5000, %s, %s, '', %s, %s, %s, %s, 1"
+                " FROM portfolio_order",
+                *(number, f"planted-{number}", now + number * MINUTE, state, now + minute * MINUTE, refusal),
+                *(now + timedelta(hours=due_hours), number, executed),
+            )
+            sql(
+                "INSERT INTO portfolio_attemptchange (attempt_id, before, after, at, reason)"
+                " SELECT max(id), '', %s, %s, '' FROM portfolio_orderattempt",
+                *(history or state, now),
+            )
+            if state == "filled":
+                sql(
+                    "INSERT INTO portfolio_exchangetrade (attempt_id, symbol, trade_id, quantity, price, quote_amount,"
+                    " fee, fee_asset, at) SELECT max(id), 'BTCUSDT', %s, %s, 1, 1, 0, 'BTC', %s"
+                    " FROM portfolio_orderattempt",
+                    *(f"1-{number}", traded, now),
+                )
+
+    return plant
+
+
 PLANTS = (
     Plant(
         "journals_sum_to_zero",
@@ -310,5 +344,10 @@ PLANTS = (
             f"it said:\n{KEY}",
         ),
     ),
+    Plant("attempts_follow_only_the_dead", sent((1, "filled", "", 1), (2, "expired", "", 2))),
+    Plant("attempts_follow_only_the_dead", sent((1, "refused", "late", 9), (2, "expired", "", 2))),
+    Plant("attempts_have_their_history", sent((1, "expired", "", 1), history="unknown")),
+    Plant("executions_are_their_trades", sent((1, "filled", "", 1), traded="0.5")),
+    Plant("long_unknown_orders_are_told_of", sent((1, "unknown", "", 1), due_hours=9)),
     Plant("it_can_be_read", planted(f"UPDATE portfolio_posting SET account = 'nobody' WHERE {FUNDING}")),
 )

@@ -1,0 +1,81 @@
+"""What was sent to an exchange, held against itself: one execution of an order, and none without its trades."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from itertools import groupby
+
+from django.db.models import Max, QuerySet, Sum
+
+from competition.models import Season
+from portfolio.core.order_attempts import EXECUTED, LIVE, AttemptState, may_be_followed
+from portfolio.core.orders import FINAL_ORDER_STATES
+from portfolio.exchange_models import AttemptChange, ExchangeTrade, Incident, OrderAttempt
+from portfolio.models import Fill
+
+CHUNK = 500
+TOLD_WITHIN = timedelta(hours=8)  # of being sent: six hours, and the longest pause between two looks
+
+
+def attempts_follow_only_the_dead(season: Season) -> Iterator[str]:
+    """At no time could two requests execute the same order: each began when the one before was proven dead."""
+    rows = _attempts(season).order_by("order", "number").iterator(CHUNK)
+    for _, group in groupby(rows, key=lambda row: row.order_id):
+        before: OrderAttempt | None = None
+        for number, row in enumerate(group, start=1):
+            if row.number != number:
+                yield f"{row.client_order_id} is attempt {row.number}, and {number - 1} came before it"
+            if before is not None and not may_be_followed(AttemptState(before.state), before.refusal):
+                yield f"{row.client_order_id} follows {before.client_order_id}, which is {before.state}"
+            elif before is not None and before.changed_at > row.claimed_at:
+                yield f"{row.client_order_id} was sent before {before.client_order_id} was known to be {before.state}"
+            before = row
+
+
+def attempts_have_their_history(season: Season) -> Iterator[str]:
+    """Every state that a request was ever in is kept, and the last of them is the one it is in."""
+    newest = AttemptChange.objects.filter(attempt__in=_attempts(season)).values("attempt").annotate(last=Max("id"))
+    changes = AttemptChange.objects.filter(id__in=newest.values("last")).values_list("attempt", "after")
+    last = dict(changes.iterator(CHUNK))
+    for row in _attempts(season).order_by("id").iterator(CHUNK):
+        if last.get(row.id) != row.state:
+            yield f"{row.client_order_id} is {row.state}, and its history ends with {last.get(row.id, 'nothing')}"
+
+
+def executions_are_their_trades(season: Season) -> Iterator[str]:
+    """What the exchange executed is the sum of its trades, and where its fills count, those are the fills."""
+    sums = _attempts(season).annotate(traded=Sum("trades__quantity")).order_by("id")
+    for row in sums.iterator(CHUNK):
+        executed = row.executed if row.state in EXECUTED else Decimal(0)
+        if executed != (row.traded or Decimal(0)):
+            yield f"{row.client_order_id} is {row.state} with {executed} executed, and its trades come to {row.traded}"
+    if season.rule_book.fills == "venue":
+        yield from _fills_that_are_no_trades(season)
+
+
+def _fills_that_are_no_trades(season: Season) -> Iterator[str]:
+    amounts = ("trade_id", "quantity", "price", "quote_amount", "fee", "fee_asset")
+    fills = Fill.objects.filter(order__portfolio__entry__season=season)
+    trades = ExchangeTrade.objects.filter(attempt__in=_attempts(season))
+    booked = set(fills.values_list("order__client_order_id", *amounts))
+    listed = set(trades.values_list("attempt__order__client_order_id", *amounts))
+    for order_id, trade_id, *_ in sorted(booked - listed, key=str):
+        yield f"fill {trade_id} of {order_id} is no trade of the exchange"
+    ended = _attempts(season).filter(order__state__in=FINAL_ORDER_STATES)
+    over = set(ended.values_list("order__client_order_id", flat=True))
+    for order_id, trade_id, *_ in sorted(listed - booked, key=str):
+        if order_id in over:
+            yield f"trade {trade_id} of {order_id} is no fill of it"
+
+
+def long_unknown_orders_are_told_of(season: Season) -> Iterator[str]:
+    """Nobody waits for hours without somebody being told."""
+    told = set(Incident.objects.values_list("subject", flat=True))
+    for row in _attempts(season).filter(state__in=LIVE).order_by("id"):
+        if row.due_at and row.due_at - row.claimed_at > TOLD_WITHIN and row.client_order_id not in told:
+            since = f"{row.claimed_at:%Y-%m-%d %H:%M}"
+            yield f"{row.client_order_id} has been {row.state} since {since}, and nobody was told"
+
+
+def _attempts(season: Season) -> QuerySet[OrderAttempt]:
+    return OrderAttempt.objects.filter(order__portfolio__entry__season=season)
