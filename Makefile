@@ -2,6 +2,7 @@
 export DATA ?= .data
 export PORT ?= 8000
 export PYTHON
+export BROKER
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -13,7 +14,7 @@ help: ## This list
 setup: ## .venv with everything the requirements lock (PYTHON=... names an interpreter)
 	@bin/setup dev
 
-demo: ## The whole product with a finished and a running season (PORT=8000, DATA=.data)
+demo: ## The whole product with a finished and a running season (PORT=8000, DATA=.data, BROKER=exchange-double)
 	@bin/setup
 	@.venv/bin/python -m config.demo demo
 

@@ -19,13 +19,14 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.processes import HOST, ROOT, Command, Death, on_stop_signals, run, site
+from config.processes import EXCHANGE_SEASON, HOST, ROOT, Command, Death, on_stop_signals, run, site
 
 MARK = "OPEN_OUTCRY_DEMO"  # in the environment of all that a demo starts: the folder it works in
 ANSWERS_WITHIN_S = 120.0  # the first time, nothing is compiled yet
 LOOK_EVERY_S = 1.0
 # The running season's week lasts one minute, so a day of it is over a thousand weeks' worth of (simulated) calls.
 DEMO_SETTINGS = {"TICK_EVERY_S": "2", "DAILY_TOKEN_BUDGET": "100000000", "USD_PER_AGENT_DAY_MAX": "200"}
+PAPER, EXCHANGE_DOUBLE = "paper", "exchange-double"  # what BROKER may be in a demo
 REQUIRED = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY")
 
 
@@ -48,19 +49,19 @@ def _demo() -> int:
     from config import engines
 
     data = engines.data_folder(os.environ.get("DATA"))
-    port = _port(os.environ)
+    port, broker = _port(os.environ), _broker(os.environ)
     with _only_demo_in(data, f"http://{HOST}:{port}/"):
         _end_left_overs(data)
         _check_free(port)
         try:
-            return _demo_with_engines(data, port)
+            return _demo_with_engines(data, port, broker)
         finally:
             on_stop_signals(signal.SIG_IGN)
             _end_left_overs(data, quietly=True)
             engines.release(data)
 
 
-def _demo_with_engines(data: Path, port: int) -> int:
+def _demo_with_engines(data: Path, port: int, broker: str) -> int:
     from config import engines
 
     def keep_engines_up() -> None:
@@ -82,7 +83,10 @@ def _demo_with_engines(data: Path, port: int) -> int:
     environ.setdefault("SECRET_KEY", engines.kept_secret(data, "secret_key"))
     for name, value in DEMO_SETTINGS.items():
         environ.setdefault(name, value)
-    environ.pop("RUNNER_URL", None)
+    for name in ("RUNNER_URL", EXCHANGE_SEASON):
+        environ.pop(name, None)
+    if broker == EXCHANGE_DOUBLE:
+        environ |= {EXCHANGE_SEASON: str(data / "exchange-season.json"), **engines.double_keys(data)}
     _prepare("demo", environ)
     password = engines.kept_secret(data, "admin_password")
     return _serve(environ, port, data, _demo_greeting(port, data, environ, password), keep_engines_up)
@@ -109,10 +113,10 @@ def _serve(environ: Mapping[str, str], port: int, data: Path, greeting: str, loo
     trouble: list[str] = []
     stopping = threading.Event()
     watch = threading.Thread(target=_watch, args=(stopping, port, greeting, look, trouble))
-    _say("Starting web, worker, beat, ticker and runner")
+    commands = site(environ, port=port, data=data)
+    _say(f"Starting {', '.join(command.name for command in commands)}")
     watch.start()
     try:
-        commands = site(environ, port=port, data=data)
         _keep_addresses(data, commands)
         death = run(commands)
     finally:
@@ -207,6 +211,17 @@ def _port(environ: Mapping[str, str]) -> int:
     return int(text)
 
 
+def _broker(environ: Mapping[str, str]) -> str:
+    broker = environ.get("BROKER") or PAPER
+    if broker not in (PAPER, EXCHANGE_DOUBLE):
+        raise StartError(f"BROKER must be {PAPER} or {EXCHANGE_DOUBLE}, not {broker}.")
+    if broker == EXCHANGE_DOUBLE and environ.get("MARKET_DATA") == "binance":
+        raise StartError(
+            "BROKER=exchange-double and MARKET_DATA=binance do not go together: a made-up exchange has no real market."
+        )
+    return broker
+
+
 def _check_free(port: int) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -233,12 +248,21 @@ def _demo_greeting(port: int, data: Path, environ: Mapping[str, str], password: 
   |
   | /          the leaderboard, with a link to each entry and cycle
   | /status/   the heartbeat, and when the next week of the running season ends
-  | /{admin:<9} as user admin, password {password}
+  | /{admin:<9} as user admin, password {password}{_of_the_exchange(environ)}
   |
   | Ctrl-C stops everything; `make demo` goes on from there. All data is in
   | {data}
   +----------------------------------------------------------------------------
 """
+
+
+def _of_the_exchange(environ: Mapping[str, str]) -> str:
+    if EXCHANGE_SEASON not in environ:
+        return ""
+    return """
+  |
+  | One season's orders go to a simulated exchange, a process of its own here.
+  | `.venv/bin/python manage.py reconcile` compares its account with our ledgers"""
 
 
 def _say(text: str) -> None:

@@ -12,13 +12,14 @@ import secrets
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from io import TextIOWrapper
 from pathlib import Path
 
 from config import embedded_postgres, embedded_redis
 from config.daemons import EngineError, bring_up, shut_down
 
-ADDRESSES = ("RUNNER_URL", "RUNNER_URLS")
+ADDRESSES = ("RUNNER_URL", "RUNNER_URLS", "EXCHANGE_DOUBLE")
 ADDRESSES_FILE = "runners.json"
 _joined: dict[Path, TextIOWrapper] = {}
 
@@ -43,7 +44,10 @@ def use_embedded_postgres(environ: MutableMapping[str, str]) -> None:
     environ["DATABASE_URL"] = engines.database_url
     environ.setdefault("REDIS_URL", engines.redis_url)
     environ.setdefault("SECRET_KEY", kept_secret(data, "secret_key"))
-    for name, address in _kept_addresses(data).items():
+    addresses = _kept_addresses(data)
+    if "EXCHANGE_DOUBLE" in addresses and "EXCHANGE_DOUBLE" not in environ:
+        environ.update(double_keys(data))  # a real account's keys are none of the double's business
+    for name, address in addresses.items():
         environ.setdefault(name, address)
 
 
@@ -116,6 +120,12 @@ def data_folder(path: str | Path | None) -> Path:
     except OSError as error:
         raise EngineError(f"{data} cannot be used: {error.strerror}. Choose another with DATA=...") from None
     return data
+
+
+def double_keys(data: Path) -> dict[str, str]:
+    """Keys of the account at the exchange double of this folder, made up here, in the form that exchange keys have."""
+    names = {"BINANCE_API_KEY": "exchange_key", "BINANCE_API_SECRET": "exchange_secret"}
+    return {name: sha256(kept_secret(data, kept).encode()).hexdigest() for name, kept in names.items()}
 
 
 def kept_secret(data: Path, name: str, *, random_bytes: int = 40) -> str:

@@ -8,6 +8,8 @@ import signal
 import sys
 from pathlib import Path
 
+from config.processes import EXCHANGE_SEASON
+
 
 def main(mode: str) -> None:
     """Bring the database, and what else `mode` needs, up to date. Exits with one sentence when that fails."""
@@ -32,7 +34,8 @@ def _prepare_demo() -> None:
     _migrate()
     _ensure_admin(Path(os.environ["DATA"]))
     _say("Loading the demo seasons")
-    call_command("load_demo")
+    path = os.environ.get(EXCHANGE_SEASON)
+    call_command("load_demo", *(["--exchange", path] if path else []))
 
 
 def _prepare_run() -> None:

@@ -45,12 +45,19 @@ TABLE = {
     "runner": """{python} -m granian --interface asgi --host {host} --port {runner_port} --workers 1
         --no-ws --workers-kill-timeout 2 --respawn-failed-workers --log-level warning agents.runner:application""",
     "example": "{python} docs/example_agent.py {example_port}",
+    "exchange": """{python} -m tests.venue --port {exchange_port} --state {data}/exchange.json
+        --season {exchange_season}""",
 }
 EXAMPLE_AGENT = "plain-example"  # the demo's contestant in plain Python, with a runner of its own
 OURS_TO_ASK = ("runner", "example")
 # What the runner must not hold: it answers for models and needs neither database, site key nor exchange keys.
-NOT_FOR_THE_RUNNER = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL", "RUNNER_URLS")
-NOT_FOR_THE_RUNNER_BEGINNINGS = ("BINANCE_",)
+NOT_FOR_THE_RUNNER = (
+    *("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "RUNNER_URL", "RUNNER_URLS"),
+    *("EXCHANGE_DOUBLE", "EXCHANGE_SEASON"),
+)
+EXCHANGE_SEASON = "EXCHANGE_SEASON"  # set by a demo that has an exchange double: the file with that season's rules
+EXCHANGE_KEYS = ("BINANCE_API_KEY", "BINANCE_API_SECRET")
+EXECUTOR = "worker"  # who carries out orders, and so the only one of the site that holds the keys of the exchange
 MODEL_KEYS = frozenset(name for names in KEY_VARIABLES.values() for name in names)
 FOR_A_STRANGER = ("PATH", "LANG", "PYTHONUNBUFFERED", "OPEN_OUTCRY_DEMO")
 
@@ -76,7 +83,11 @@ class Death:
 def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
     """The processes of TABLE with the site's environment; a RUNNER_URL in it says that one runs elsewhere."""
     names = list(TABLE)
-    runner_port, example_port = _free_ports(2)
+    runner_port, example_port, exchange_port = _free_ports(3)
+    if EXCHANGE_SEASON in environ:
+        environ = {**environ, "EXCHANGE_DOUBLE": f"http://{HOST}:{exchange_port}"}
+    else:
+        names.remove("exchange")
     if "RUNNER_URL" in environ:
         names = [name for name in names if name not in OURS_TO_ASK]
     else:
@@ -89,6 +100,8 @@ def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
         "port": port,
         "runner_port": runner_port,
         "example_port": example_port,
+        "exchange_port": exchange_port,
+        "exchange_season": environ.get(EXCHANGE_SEASON, ""),
         "data": data,
         "level": environ.get("LOG_LEVEL", "INFO"),
     }
@@ -207,15 +220,16 @@ def _kill_group(member: Process) -> None:
 
 
 def _environ_of(process: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """What each may hold: the keys of models are the runner's alone, and the example is a stranger in the house."""
+    """What each may hold: keys of models are the runner's alone, those of the exchange the executor's, and the example
+    and the exchange double are strangers in the house, the latter with the keys that it knows its customer by."""
     if process == "example":
         return {name: environ[name] for name in FOR_A_STRANGER if name in environ}
+    if process == "exchange":
+        return {name: environ[name] for name in (*FOR_A_STRANGER, *EXCHANGE_KEYS) if name in environ}
+    if process != EXECUTOR:
+        environ = {name: value for name, value in environ.items() if name not in EXCHANGE_KEYS}
     if process == "runner":
-        kept = {
-            name: value
-            for name, value in environ.items()
-            if name not in NOT_FOR_THE_RUNNER and not name.startswith(NOT_FOR_THE_RUNNER_BEGINNINGS)
-        }
+        kept = {name: value for name, value in environ.items() if name not in NOT_FOR_THE_RUNNER}
         return kept | {"DJANGO_SETTINGS_MODULE": "config.settings_runner"}
     return {name: value for name, value in environ.items() if name not in MODEL_KEYS}
 

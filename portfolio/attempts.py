@@ -269,7 +269,7 @@ def paused_until(now: datetime) -> datetime | None:
 def current_epoch(now: datetime) -> int:
     """The number of the venue's epoch; the first begins when it is asked for."""
     newest = VenueEpoch.objects.order_by("-number").first()
-    return newest.number if newest else begin_epoch(1, "the first order", now)
+    return newest.number if newest else begin_epoch(1, "the first order, or the first look at the account", now)
 
 
 def begin_epoch(number: int, reason: str, now: datetime) -> int:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from market.core.answers import ExchangeError
 from market.core.canonical import plain
 from market.core.exact import exact_sum
 from market.queries import listed_symbols
+from portfolio.attempts import begin_epoch, current_epoch
 from portfolio.core.order_attempts import EXECUTED, LIVE, QUIET_S
 from portfolio.core.orders import Side
 from portfolio.core.reconciling import (
@@ -31,13 +32,12 @@ from portfolio.core.reconciling import (
     order_findings,
 )
 from portfolio.core.venue_fills import VenueOrder
-from portfolio.exchange_models import ExchangeTrade, OrderAttempt, Reconciliation, VenueEpoch
+from portfolio.exchange_models import ExchangeTrade, OrderAttempt, Reconciliation
 from portfolio.queries import books_of
 from portfolio.testnet import PAGE_ROWS, Testnet
 
 WITNESSES = 3
 FINDINGS_KEPT = 50
-FIRST_EPOCH = "the first look at the account"
 WIPED = "the exchange has forgotten our orders and refilled the account"
 
 
@@ -90,14 +90,6 @@ def reconcile(account: Testnet, portfolio_ids: Sequence[int], clock: Callable[[]
             at=began_at, epoch=epoch, seconds=_seconds(clock() - began_at), trouble=str(error)[:300]
         )
     return _keep(compared, epoch, began_at, clock, account.asked.total() - asked_before)
-
-
-def current_epoch(now: datetime) -> int:
-    """The number of the epoch that we are in; the first one begins when it is first asked for."""
-    newest = VenueEpoch.objects.order_by("-number").first()
-    if newest is None:
-        newest, _ = VenueEpoch.objects.get_or_create(number=1, defaults={"began_at": now, "reason": FIRST_EPOCH})
-    return newest.number
 
 
 def _compare(account: Testnet, epoch: int, portfolio_ids: Sequence[int], now: datetime) -> Compared:
@@ -192,7 +184,7 @@ def _keep(
 ) -> Reconciliation:
     lines = [_content(line, compared.is_wipe) for line in compared.lines]
     if compared.is_wipe:
-        epoch = _begin(epoch + 1, began_at)
+        epoch = begin_epoch(epoch + 1, WIPED, began_at)
     return Reconciliation.objects.create(
         at=began_at,
         epoch=epoch,
@@ -206,16 +198,6 @@ def _keep(
         lines=lines,
         requests=requests,
     )
-
-
-def _begin(number: int, now: datetime) -> int:
-    """Begin an epoch, unless somebody else was first."""
-    try:
-        with transaction.atomic():
-            VenueEpoch.objects.create(number=number, began_at=now, reason=WIPED)
-    except IntegrityError:
-        pass
-    return number
 
 
 def _content(line: AssetLine, is_wipe: bool) -> dict[str, str | None]:

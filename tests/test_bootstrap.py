@@ -1,22 +1,33 @@
 """From a bare machine to a running site: the interpreter is found, one demo owns a folder, and all end together."""
 
 import fcntl
+import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import psutil
 import pytest
 from django.conf import settings
 
+from competition.core.schedule import market_time
+from competition.services.demo import exchange_rules
 from config.daemons import end, gone, marked
+from config.engines import double_keys
 from config.processes import site
+from market.core.candles import from_ms
+from market.core.canonical import canonical_json
+from market.synthetic import synthetic_candles
+from portfolio.testnet import Keys, Testnet
 from tests.support_engines import until
 
 ROOT = settings.BASE_DIR
@@ -168,6 +179,61 @@ def test_no_runner_is_started_where_one_is_named(tmp_path: Path) -> None:
     table = site({"RUNNER_URL": "http://runner:8100"}, port=8000, data=tmp_path)
     assert not {"runner", "example"} & {command.name for command in table}
     assert {command.environ["RUNNER_URL"] for command in table} == {"http://runner:8100"}
+
+
+@pytest.mark.parametrize("broker", ["testnet", "Paper", "exchange double"])
+def test_a_broker_that_is_none_is_refused(tmp_path: Path, broker: str) -> None:
+    refused = start("demo", DATA=str(tmp_path), BROKER=broker)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == f"BROKER must be paper or exchange-double, not {broker}.\n"
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_made_up_exchange_and_a_real_market_do_not_go_together(tmp_path: Path) -> None:
+    refused = start("demo", DATA=str(tmp_path), BROKER="exchange-double", MARKET_DATA="binance")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("BROKER=exchange-double and MARKET_DATA=binance do not go together")
+
+
+KEYS = {"BINANCE_API_KEY": "exchange key", "BINANCE_API_SECRET": "exchange secret"}
+
+
+def test_the_keys_of_the_exchange_reach_the_executor_and_nobody_else(tmp_path: Path) -> None:
+    table = site({**SECRETS, **KEYS}, port=8000, data=tmp_path)
+    assert {command.name for command in table if KEYS.keys() & command.environ.keys()} == {"worker"}
+
+
+def test_an_exchange_double_is_a_process_of_its_own_that_only_knows_its_keys(tmp_path: Path) -> None:
+    environ = {**SECRETS, **KEYS, "PATH": "/bin", "EXCHANGE_SEASON": str(tmp_path / "season.json")}
+    table = {command.name: command for command in site(environ, port=8000, data=tmp_path)}
+    assert table["exchange"].environ == {**KEYS, "PATH": "/bin"}
+    assert {name for name, command in table.items() if KEYS.keys() & command.environ.keys()} == {"worker", "exchange"}
+    assert not {"EXCHANGE_DOUBLE", "EXCHANGE_SEASON"} & table["runner"].environ.keys()
+    told = table["worker"].environ["EXCHANGE_DOUBLE"]
+    assert told == f"http://127.0.0.1:{table['exchange'].argv[table['exchange'].argv.index('--port') + 1]}"
+
+
+def test_the_exchange_of_the_table_starts_with_the_prices_of_the_season_and_takes_its_keys(tmp_path: Path) -> None:
+    rules = exchange_rules(datetime(2026, 3, 4, tzinfo=UTC), 7)
+    season = tmp_path / "season.json"
+    season.write_text(canonical_json(rules.document()))
+    keys = double_keys(tmp_path)
+    environ = {**os.environ, **keys, "EXCHANGE_SEASON": str(season), "PYTHONUNBUFFERED": "1"}
+    double = next(command for command in site(environ, port=8000, data=tmp_path) if command.name == "exchange")
+    with subprocess.Popen(double.argv, cwd=ROOT, env=double.environ, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            url = running.stdout.readline().strip()
+            with Testnet(Keys(*keys.values()), url) as account:
+                assert account.balances()["USDT"] == 100_000
+                quoted_at = from_ms(account.server_time_ms())
+            with urllib.request.urlopen(f"{url}/api/v3/ticker/price?symbol=BTCUSDT", timeout=10) as answer:
+                price = Decimal(json.load(answer)["price"])
+        finally:
+            running.kill()
+    near = [market_time(rules, quoted_at + timedelta(seconds=s)) for s in (-1, 30)]
+    closes = synthetic_candles(rules.market_seed)(("BTCUSDT",), *near)["BTCUSDT"].closes
+    assert price in closes
 
 
 def test_a_path_with_spaces_stays_one_argument(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ def provenance(season: Season, as_of: datetime | None) -> Provenance:
 
 
 def mode_of(rules: Rules) -> str:
-    """How real a season is: a made-up market, a real one, or one whose orders also go to the exchange's testnet."""
-    if rules.market_source == "synthetic":
+    """How real a season is: made up in market or exchange, a real market, or one with orders at the testnet, too."""
+    if rules.market_source == "synthetic" or rules.exchange == "double":
         return "demo"
     return "testnet" if rules.execution == "testnet" else "paper"
 

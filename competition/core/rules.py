@@ -26,7 +26,7 @@ WEEK_S = 7 * 86_400
 SYNTHETIC_TIMEFRAME = "1h"
 # Rules that came later, with what every season before them was played under. They are written down, and hashed, only
 # when chosen otherwise, so that the documents and hashes of those seasons stay what they were published as.
-CAME_LATER = {"execution": "paper"}
+CAME_LATER = {"execution": "paper", "exchange": "testnet"}
 SETTLING_S = 300  # of a trade window with fills of the venue, beside the time that an order of unknown outcome takes
 FROZEN = "frozen"  # context of `Rules.model_validate` for rules that were checked when their season opened
 
@@ -43,6 +43,7 @@ class Rules(BaseModel):
     fee_bps: Bps = Decimal(10)
     slippage_bps: Bps = Decimal(5)
     execution: Literal["paper", "testnet"] = "paper"
+    exchange: Literal["testnet", "double"] = "testnet"
     fills: Literal["reference", "venue"] = "reference"
 
     # the market and its clock
@@ -202,6 +203,11 @@ def market_has_such_candles(rules: Rules) -> Iterator[str]:
         yield f"price_max_age_market_s is shorter than a candle of {rules.timeframe}: no price would be fresh"
 
 
+def a_double_is_sent_orders(rules: Rules) -> Iterator[str]:
+    if rules.exchange == "double" and rules.execution != "testnet":
+        yield 'exchange "double" stands in for the testnet: set execution to "testnet"'
+
+
 def fills_come_from_where_orders_go(rules: Rules) -> Iterator[str]:
     """The venue's fills have real prices and instants, and a lost answer takes its time to be cleared up."""
     if rules.fills != "venue":
@@ -223,5 +229,6 @@ CHECKS = (
     trades_come_after_the_brief,
     the_exchange_keeps_our_time,
     market_has_such_candles,
+    a_double_is_sent_orders,
     fills_come_from_where_orders_go,
 )

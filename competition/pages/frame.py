@@ -12,6 +12,7 @@ from django.http import Http404
 from django.urls import reverse
 
 from agents.models import SIMULATED_PREFIXES
+from competition.core.rules import Rules
 from competition.core.states import SeasonState
 from competition.models import Entry, Season
 from competition.pages.figures import Moment
@@ -24,6 +25,7 @@ _SIMULATED = {
     (False, True): "The entries marked “simulated” are scripts, not models.",
     (False, False): "",
 }
+_SIMULATED_EXCHANGE = "Its orders go to a simulated exchange on this machine, never to Binance."
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +94,20 @@ def frame_of(season: Season, as_of: Moment | None = None) -> Frame:
 
 def head_of(season: Season) -> SeasonHead:
     """The season as the frame names it."""
-    synthetic = season.rule_book.market_source == "synthetic"
     has_offline: bool = season.has_offline  # type: ignore[attr-defined]  # annotated by `_public`
     return SeasonHead(
         slug=season.slug,
         name=season.name,
         is_open=season.state == SeasonState.OPEN,
         weeks=season.rule_book.cycles,
-        simulated=_SIMULATED[synthetic, has_offline],
+        simulated=_simulated(season.rule_book, has_offline),
         rules_sha256=season.rules_sha256,
     )
+
+
+def _simulated(rules: Rules, has_offline: bool) -> str:
+    exchange = _SIMULATED_EXCHANGE if rules.exchange == "double" else ""
+    return f"{_SIMULATED[rules.market_source == 'synthetic', has_offline]} {exchange}".strip()
 
 
 def season_links() -> tuple[Link, ...]:

@@ -17,6 +17,10 @@ _SOURCES = {
     "binance": "Binance's public data, kept current while the season is played",
 }
 _EXECUTIONS = {"paper": "nowhere: they are on paper", "testnet": "to the spot testnet of Binance"}
+_EXCHANGES = {
+    "testnet": "the spot testnet of Binance, where orders go at all",
+    "double": "a simulated exchange on the machine of whoever runs this; Binance gets none of these orders",
+}
 _FILLS = {
     "reference": "on paper, at the shared price snapshot taken once after the deadline",
     "venue": "those of the testnet",
@@ -221,6 +225,13 @@ RULE_TEXTS: tuple[RuleText, ...] = (
         "Where orders go",
         lambda rules: _EXECUTIONS[rules.execution],
         "Play money either way. The testnet is the exchange's own, with prices of its own, and is wiped now and then.",
+    ),
+    RuleText(
+        "exchange",
+        COSTS,
+        "Which exchange",
+        lambda rules: _EXCHANGES[rules.exchange],
+        "A season that is played at a simulated exchange never sends an order anywhere else.",
     ),
     RuleText(
         "fills",

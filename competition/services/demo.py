@@ -1,12 +1,12 @@
-"""The demo's two seasons: one that is finished, and one that runs with a week that lasts a minute."""
+"""The demo's seasons: a finished one, a running one whose week lasts a minute, and perhaps one at an exchange."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
 
-from agents.core.roster import demo_guests, house
+from agents.core.roster import Profile, demo_guests, house
 from competition.core.play import PlayedCycle
 from competition.core.rules import WEEK_S, Rules
 from competition.core.schedule import last_due
@@ -23,6 +23,9 @@ FINISHED_SLUG, FINISHED_WEEKS = "demo-finished", 26
 RUNNING_SLUG, RUNNING_CYCLES, RUNNING_CYCLE_S = "demo-running", 1440, 60
 MISSED_BEFORE_RENEWAL = 60
 STARTING_UP_S = 10
+# All entries together stay within what an account at the exchange double begins with.
+EXCHANGE_SLUG, EXCHANGE_CAPITAL, BESIDE_THE_OTHER_S = "demo-exchange", Decimal(5_000), 30
+FAILING_MODELS = frozenset({"garbled", "latecomer", "greedy", "refuser"})
 BENCHMARK_SYMBOL, UNEVENTFUL_BELOW, UNEVENTFUL_ABOVE = "BTCUSDT", Decimal("0.95"), Decimal("1.5")
 SEED = 7
 UNIVERSE = tuple(symbol.name for symbol in DEFAULT_SYMBOLS)
@@ -83,6 +86,14 @@ def running_rules(now: datetime, seed: int) -> Rules:
     )
 
 
+def exchange_rules(now: datetime, seed: int) -> Rules:
+    """As `running_rules`, half a week apart, with each order carried out at the exchange double as well."""
+    rules = running_rules(now + timedelta(seconds=BESIDE_THE_OTHER_S), seed)
+    return Rules(
+        **{**rules.model_dump(), "execution": "testnet", "exchange": "double", "capital": EXCHANGE_CAPITAL},
+    )
+
+
 def load_finished(now: datetime, on_cycle: Callable[[PlayedCycle], None]) -> Season | None:
     """Play and write the finished season, once; None when it is there already."""
     if Season.objects.filter(slug=FINISHED_SLUG).exists():
@@ -96,18 +107,61 @@ def load_finished(now: datetime, on_cycle: Callable[[PlayedCycle], None]) -> Sea
 
 def ensure_running(now: datetime) -> tuple[Season, bool]:
     """The running season and whether it is new. One that stood still for over an hour is closed; the next follows."""
-    last = Season.objects.filter(slug__startswith=RUNNING_SLUG).order_by("-id").first()
-    if last and last.state == SeasonState.OPEN:
-        behind = last_due(last.rule_book, now) - last.cycles.count()
-        if behind <= MISSED_BEFORE_RENEWAL:
-            return last, False
-        for cycle_id in last.cycles.unfinished().values_list("id", flat=True):
-            advance(cycle_id, lambda: now)  # its deadlines are long past, so it can be finished at once
-        close_season(last.id, now, f"the demo was off for {behind} of its weeks; a new season follows")
-    number = Season.objects.filter(slug__startswith=RUNNING_SLUG).count() + 1
+    last = _going_on(RUNNING_SLUG, now)
+    if last is not None:
+        return last, False
+    number = _next_number(RUNNING_SLUG)
+    contestants = (*house(SEED, UNIVERSE), *demo_guests(SEED))
     rules = running_rules(now, SEED + number)
-    with transaction.atomic():
-        name = f"Running demo season {number}"
-        contestants = (*house(SEED, UNIVERSE), *demo_guests(SEED))
-        season = draft_season(f"{RUNNING_SLUG}-{number}", name, rules, contestants)
-        return open_season(season.id, now), True
+    return _open(f"{RUNNING_SLUG}-{number}", f"Running demo season {number}", rules, contestants, now), True
+
+
+def ensure_exchange(now: datetime) -> tuple[Season, bool]:
+    """The same of the season at the exchange double, which those play that do not fail."""
+    last = _going_on(EXCHANGE_SLUG, now)
+    if last is not None:
+        return last, False
+    number = _next_number(EXCHANGE_SLUG)
+    contestants = [one for one in house(SEED, UNIVERSE) if one.slug not in FAILING_MODELS]
+    rules = exchange_rules(now, SEED + number)
+    name = f"Demo season {number} at a simulated exchange"
+    return _open(f"{EXCHANGE_SLUG}-{number}", name, rules, contestants, now), True
+
+
+def end_exchange(now: datetime) -> None:
+    """Close the season at the exchange double when the demo starts without one; a cycle under way is ended first."""
+    last = _newest(EXCHANGE_SLUG)
+    if last is not None and last.state == SeasonState.OPEN:
+        _end(last, now, "the demo was started without its exchange")
+
+
+def _newest(slug: str) -> Season | None:
+    return Season.objects.filter(slug__startswith=slug).order_by("-id").first()
+
+
+def _next_number(slug: str) -> int:
+    return Season.objects.filter(slug__startswith=slug).count() + 1
+
+
+def _going_on(slug: str, now: datetime) -> Season | None:
+    """The open season of this slug; one that stood still for too long is closed and does not go on."""
+    last = _newest(slug)
+    if last is None or last.state != SeasonState.OPEN:
+        return None
+    behind = last_due(last.rule_book, now) - last.cycles.count()
+    if behind <= MISSED_BEFORE_RENEWAL:
+        return last
+    _end(last, now, f"the demo was off for {behind} of its weeks; a new season follows")
+    return None
+
+
+def _end(season: Season, now: datetime, reason: str) -> None:
+    for cycle_id in season.cycles.unfinished().values_list("id", flat=True):
+        advance(cycle_id, lambda: now)  # what is past its deadlines can be finished at once
+    close_season(season.id, now, reason)
+
+
+@transaction.atomic
+def _open(slug: str, name: str, rules: Rules, contestants: Sequence[Profile], now: datetime) -> Season:
+    season = draft_season(slug, name, rules, contestants)
+    return open_season(season.id, now)

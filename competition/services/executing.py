@@ -16,6 +16,7 @@ from competition.core.schedule import trading_ends
 from competition.core.states import CycleState, SeasonState, TurnState
 from competition.models import Cycle, Season
 from competition.services.revising import settle_late
+from competition.services.venue_account import is_here
 from portfolio.attempts import tell
 from portfolio.core.brokers import OutcomeUnknown
 from portfolio.core.order_attempts import LIVE, PASSING_REFUSALS, AttemptState
@@ -63,12 +64,22 @@ def execute(cycle_id: int, clock: Callable[[], datetime], connect: Connect) -> i
     if rules.execution != "testnet" or (rules.fills == "venue" and cycle.state == CycleState.TRADING):
         return 0
     waiting = 0
-    with TestnetDesk(connect, terms_of(rules, cycle), clock) as desk:
+    with desk_of(cycle, clock, connect) as desk:
         for row in open_orders(cycle.season).filter(cycle_number=cycle.number).order_by("id"):
             waiting += not _pursue(row, desk, clock)
     for turn in cycle.turns.filter(state=TurnState.PROVISIONAL.value).order_by("id"):
         settle_late(turn.id, clock())
     return waiting
+
+
+def desk_of(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> TestnetDesk:
+    """Who carries out the orders of a cycle; nobody, where the season's exchange is not the one spoken to."""
+    rules = cycle.season.rule_book
+    return TestnetDesk(connect if is_here(rules) else _nobody, terms_of(rules, cycle), clock)
+
+
+def _nobody() -> None:
+    return None
 
 
 def terms_of(rules: Rules, cycle: Cycle) -> Terms:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from competition.core.states import SeasonState
 from competition.models import Season
-from competition.services.venue_account import open_account
+from competition.services.venue_account import is_here, open_account
 from portfolio.exchange_models import OrderAttempt, Reconciliation
 from portfolio.reconciling import reconcile
 
@@ -36,4 +36,5 @@ def is_needed() -> bool:
 
 
 def _trades_there(season: Season) -> bool:
-    return season.rule_book.execution == "testnet"
+    rules = season.rule_book
+    return rules.execution == "testnet" and is_here(rules)

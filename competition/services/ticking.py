@@ -24,7 +24,7 @@ from competition.services.trading import freeze_trade_prices, planned_trade_time
 from competition.services.venue_account import account_if_any
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker
-from portfolio.testnet_desk import Connect, TestnetDesk
+from portfolio.testnet_desk import Connect
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def _trade(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> boo
     rules = cycle.season.rule_book
     if rules.fills == "reference":
         return trade_cycle(cycle.id, clock, paper_broker)
-    with TestnetDesk(connect, executing.terms_of(rules, cycle), clock) as desk:
+    with executing.desk_of(cycle, clock, connect) as desk:
         return trade_cycle(cycle.id, clock, lambda snapshot, setting: desk)
 
 

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from competition.core.rules import Rules
 from market.core.hosts import TESTNET
 from portfolio.testnet import Keys, Testnet
 
@@ -26,3 +27,8 @@ def open_account() -> Testnet:
 def account_if_any() -> Testnet | None:
     """The account; None in a process that has no keys of it, and so sends no order."""
     return open_account() if settings.BINANCE_API_KEY and settings.BINANCE_API_SECRET else None
+
+
+def is_here(rules: Rules) -> bool:
+    """Whether this process speaks to the exchange of these rules: one played at a double has no other."""
+    return rules.exchange != "double" or bool(settings.EXCHANGE_DOUBLE)

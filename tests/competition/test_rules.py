@@ -50,7 +50,7 @@ OTHER: dict[str, Any] = {
     "ranked_coverage": "1",
 }
 # the quote goes with the universe, which has a test of its own
-ONE_VALUE_ONLY = {"fills", "timeframe", "quote"}
+ONE_VALUE_ONLY = {"fills", "timeframe", "quote", "exchange"}
 
 
 def refusal(**changes: Any) -> str:
@@ -111,6 +111,8 @@ def test_a_plain_season_says_all_it_leaves_to_default() -> None:
         ({"fills": "venue", "execution": "testnet", "market_cycle_s": 60}, "a market that runs with the clock"),
         ({"fills": "venue", "execution": "testnet", "trade_window_s": 1019}, "must be at least 1020"),
         ({"execution": "mainnet"}, "execution"),
+        ({"exchange": "live", "execution": "testnet"}, "exchange"),
+        ({"exchange": "double"}, 'set execution to "testnet"'),
         ({"leverage": 3}, "leverage"),
     ],
 )
@@ -209,6 +211,13 @@ def test_fills_of_the_venue_are_in_the_document_and_in_the_hash() -> None:
     booked = rules(execution="testnet", fills="venue")
     assert proven.document()["execution"] == "testnet"
     assert len({rules().sha256, proven.sha256, booked.sha256}) == 3
+
+
+def test_a_season_at_a_simulated_exchange_says_so_in_its_document_and_hash() -> None:
+    real, simulated = rules(execution="testnet"), rules(execution="testnet", exchange="double")
+    assert "exchange" not in real.document()
+    assert simulated.document()["exchange"] == "double"
+    assert real.sha256 != simulated.sha256
 
 
 def test_equal_numbers_written_differently_are_equal_rules() -> None:

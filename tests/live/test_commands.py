@@ -136,3 +136,16 @@ def test_a_running_season_that_stood_still_for_hours_is_closed_and_followed(own_
     assert "the demo was off" in first.close_reason
     assert {cycle.state for cycle in first.cycles.all()} == {"held"}
     assert second.state == "open"
+
+
+def test_the_season_at_the_exchange_double_is_there_with_the_double_and_ends_without_it(
+    own_database: str,
+) -> None:
+    season, is_new = demo.ensure_exchange(START)
+    assert is_new
+    assert (season.rule_book.execution, season.rule_book.exchange) == ("testnet", "double")
+    assert demo.ensure_exchange(START + timedelta(minutes=2)) == (season, False)
+    demo.end_exchange(START + timedelta(minutes=3))
+    season.refresh_from_db()
+    assert (season.state, season.close_reason) == ("closed", "the demo was started without its exchange")
+    assert demo.ensure_exchange(START + timedelta(minutes=4))[0].slug == "demo-exchange-2"

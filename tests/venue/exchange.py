@@ -147,12 +147,13 @@ class Venue:
             if door.SQL.search(" ".join(request.params.values())):
                 return Reply(403, page=PAGE)
             headers = self._weigh(request)
-            self.trading.match_what_is_due()
+            changes = self.trading.match_what_is_due() or request.method != "GET"
             content = self._content(request, fault)
         except Says as says:
             headers = {"Retry-After": str(self._away_s())} if says.status in (418, 429) else {}
             return Reply(says.status, {"code": says.code, "msg": says.text}, headers=headers)
-        self._keep()
+        if changes:
+            self._keep()
         if request.line == "POST /api/v3/order":
             ten, day = self.trading.unfilled()
             headers |= {"X-MBX-ORDER-COUNT-10S": str(ten), "X-MBX-ORDER-COUNT-1D": str(day)}

@@ -80,6 +80,14 @@ class Account:
         self.free = defaultdict(Decimal, {asset: Decimal(amount) for asset, amount in balances.items()})
         self.locked.clear()
 
+    def text(self) -> str:
+        """As JSON."""
+        rows = ("orders", "trades")
+        parts = [f'"{f.name}": {_json(getattr(self, f.name))}' for f in fields(self) if f.name not in rows]
+        orders = ", ".join(f'"{number}": {_kept_text(order, order.is_open)}' for number, order in self.orders.items())
+        trades = ", ".join(_kept_text(trade, may_change=False) for trade in self.trades)
+        return "{" + ", ".join(parts) + f', "orders": {{{orders}}}, "trades": [{trades}]}}'
+
     def of_client(self, symbol: str, client_order_id: str) -> list[Order]:
         """Orders under this id, newest first: there can be several, once those before are closed."""
         found = [o for o in self.orders.values() if (o.symbol, o.client_order_id) == (symbol, client_order_id)]
@@ -105,14 +113,33 @@ class State:
 
     def save(self, path: Path) -> None:
         whole = path.with_suffix(".new")
-        whole.write_text(json.dumps(asdict(self), default=str))
+        whole.write_text(self._text())
         os.replace(whole, path)
+
+    def _text(self) -> str:
+        """As JSON. What can change no more is made into text once: a demo of a day has many thousand orders."""
+        parts = [f'"{f.name}": {_json(getattr(self, f.name))}' for f in fields(self) if f.name != "accounts"]
+        accounts = ", ".join(f"{_json(key)}: {account.text()}" for key, account in self.accounts.items())
+        return "{" + ", ".join(parts) + f', "accounts": {{{accounts}}}}}'
 
     @classmethod
     def load(cls, path: Path) -> "State":
         told = json.loads(path.read_text())
         told["accounts"] = {key: _account(account) for key, account in told["accounts"].items()}
         return cls(**told)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, default=str)
+
+
+def _kept_text(row: Order | Trade, may_change: bool) -> str:
+    """A row as JSON, kept beside its fields unless it may still change."""
+    if may_change:
+        return _json(asdict(row))
+    found: str = row.__dict__.setdefault("_text", "") or _json(asdict(row))
+    row.__dict__["_text"] = found
+    return found
 
 
 def cut(amount: Decimal) -> Decimal:

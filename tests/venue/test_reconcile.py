@@ -15,13 +15,14 @@ from agents.core.roster import house
 from competition import tasks
 from competition.services.seasons import draft_season, open_season
 from market.core.candles import from_ms
+from portfolio.attempts import current_epoch
 from portfolio.core.book import funding_journal
 from portfolio.core.order_attempts import AttemptState
 from portfolio.core.orders import Execution, Order, OrderState, Side
 from portfolio.core.venue_fills import execution_of
 from portfolio.core.venue_orders import RECV_WINDOW_MS, market_order, payload_of
 from portfolio.models import ExchangeTrade, OrderAttempt, Portfolio, Reconciliation, VenueEpoch
-from portfolio.reconciling import current_epoch, reconcile
+from portfolio.reconciling import reconcile
 from portfolio.services import order_row, post
 from portfolio.testnet import Keys, Testnet
 from tests.live.stage import SYMBOLS, weekly_rules

@@ -53,8 +53,8 @@ class Trading:
         self._enter(account, order, fault)
         return self._placed(order, account.trades[first_trade:], params.get("newOrderRespType", ""))
 
-    def match_what_is_due(self) -> None:
-        """Orders that the engine took and did not match at once."""
+    def match_what_is_due(self) -> bool:
+        """Match orders that the engine took and did not match at once; whether there were any."""
         due = [one for one in self.state.later if one["due_ms"] <= self.now_ms()]
         for one in due:
             self.state.later.remove(one)
@@ -62,6 +62,7 @@ class Trading:
             order = self._order_from(account, one["params"])
             order.order_id = one["order_id"]
             self._enter(account, order, Fault())
+        return bool(due)
 
     def test(self, account: Account, params: Params, fault: Fault) -> Any:
         self._order_from(account, params)
