@@ -11,6 +11,7 @@ from portfolio.core.order_attempts import EXECUTED
 from portfolio.exchange_models import OrderAttempt
 
 REVISIONS_MAX = 10
+_WHERE = {"testnet": "on the testnet", "double": "at the simulated exchange"}
 
 
 def board_notes(season: Season, cycle: Cycle | None) -> tuple[str, ...]:
@@ -32,13 +33,14 @@ def proofs_of(season: Season, order_ids: Sequence[int]) -> Mapping[int, str]:
     if season.rule_book.execution != "testnet" or not order_ids:
         return {}
     rows = OrderAttempt.objects.filter(order__in=order_ids).order_by("order", "number")
-    return {row.order_id: _told(row) for row in rows}  # the last attempt of each
+    where = _WHERE[season.rule_book.exchange]
+    return {row.order_id: f"{where}: {_told(row)}" for row in rows}  # the last attempt of each
 
 
 def _told(row: OrderAttempt) -> str:
     if row.state not in EXECUTED:
-        return f"on the testnet: {row.state.replace('_', ' ')}" + (f", {line(row.reason)}" if row.reason else "")
+        return f"{row.state.replace('_', ' ')}" + (f", {line(row.reason)}" if row.reason else "")
     executed, moved = row.executed or Decimal(1), row.quote_amount or Decimal(0)
     off = row.deviation_bps or Decimal(0)
     apart = "at the reference price" if not off else f"{abs(off) / 100:.4f}% {'worse' if off > 0 else 'better'}"
-    return f"on the testnet: {quantity(executed)} at {price(moved / executed)}, {apart}"
+    return f"{quantity(executed)} at {price(moved / executed)}, {apart}"

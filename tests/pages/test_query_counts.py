@@ -12,7 +12,7 @@ PAGES = {
     "?sort=fees&kind=model": 9,
     "?weeks=4&returns=gross": 12,
     "e/swinger/": 10,
-    "c/3/": 11,
+    "c/3/": 10,
     "rules/": 2,
     "m/BTCUSDT/": 8,
     "compare/?e=swinger&e=btc-hold": 8,
