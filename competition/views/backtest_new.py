@@ -13,7 +13,7 @@ from competition.backtest_forms import BacktestForm, form_data
 from competition.core.backtest_parameters import BacktestParameters
 from competition.pages.backtest_asking import USUAL, Estimate, estimate_of, options_for, presets
 from competition.pages.backtest_sheet import backtest_named
-from competition.pages.seasons import archive_frame
+from competition.pages.frame import archive_frame
 from competition.services.backtest_requests import BacktestRefused
 from competition.services.backtest_visitors import Visitor, ask_as, checked
 from competition.views.answers import answer

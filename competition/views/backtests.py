@@ -14,9 +14,8 @@ from competition.pages.backtest_agent import agent_part, decision_page, run_name
 from competition.pages.backtest_exports import TABLES, csv_chunks, json_chunks
 from competition.pages.backtest_sheet import backtest_named, head_of, runs_of, sheet_of, veil_of
 from competition.pages.backtests import BacktestWishes, compare_page, list_page
-from competition.pages.frame import Link, NotThere
+from competition.pages.frame import Link, NotThere, archive_frame
 from competition.pages.history import page_number
-from competition.pages.seasons import archive_frame
 from competition.services.backtests import cancel as cancel_backtest
 from competition.views.answers import answer, fragment_of
 from competition.views.visitors import visitor_of
