@@ -33,7 +33,8 @@ class Symbol:
 
 def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:
     """`quantity` toward zero to a multiple of `step`; the only place where a quantity is rounded."""
-    whole = quantity - quantity % step  # exact, where a division would round beyond 28 digits
+    beyond = quantity % step
+    whole = quantity - beyond if beyond else quantity  # exact, where a division would round beyond 28 digits
     return whole.quantize(step)
 
 

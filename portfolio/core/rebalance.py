@@ -20,6 +20,7 @@ BELOW_NOTIONAL = "below the minimum notional"
 NO_CASH = "no cash left"
 NO_PRICE = "no fresh price"
 AIMS_MAX = 8
+_NONE = Decimal(0)
 
 Prices = Mapping[str, Decimal]
 Symbols = Mapping[str, Symbol]
@@ -82,16 +83,17 @@ def take_aim(book: Book, prices: Prices, symbols: Symbols, target: Target, costs
 def plan_sells(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> Plan:
     """What to sell to come down to the aim. A weight of zero sells all that the filters let go; the rest is dust."""
     legs, skipped = [], []
-    for name, quantity in aim.wanted.items():
-        symbol, held = symbols[name], book.of(symbols[name].base)
-        if held <= quantity:
+    for name, wanted in aim.wanted.items():
+        symbol = symbols[name]
+        held = book.balances.get(symbol.base)
+        if held is None or held <= wanted:
             continue
-        leg = Leg(name, Side.SELL, _tradable(held - quantity, symbol), prices[name])
-        reason = _why_not(leg, symbol, aim.band if target.weights.get(name) else Decimal(0))
+        price, quantity = prices[name], _tradable(held - wanted, symbol)
+        reason = _why_not(quantity, price, symbol, aim.band if target.weights.get(name) else _NONE)
         if reason:
-            skipped.append(Skipped(name, Side.SELL, leg.quantity, reason))
+            skipped.append(Skipped(name, Side.SELL, quantity, reason))
         else:
-            legs.append(leg)
+            legs.append(Leg(name, Side.SELL, quantity, price))
     return Plan(tuple(legs), tuple(skipped))
 
 
@@ -107,16 +109,17 @@ def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim:
         for name, weight in target.weights.items()
         if weight > 0 and name != target.quote and name not in aim.wanted
     ]
-    for name, quantity in aim.wanted.items():
-        symbol, missing = symbols[name], quantity - book.of(symbols[name].base)
+    for name, wanted in aim.wanted.items():
+        symbol = symbols[name]
+        missing = wanted - book.balances.get(symbol.base, _NONE)
         if missing <= 0:
             continue
-        leg = Leg(name, Side.BUY, _tradable(missing, symbol), prices[name])
-        reason = _why_not(leg, symbol, aim.band)
+        price, quantity = prices[name], _tradable(missing, symbol)
+        reason = _why_not(quantity, price, symbol, aim.band)
         if reason:
-            skipped.append(Skipped(name, Side.BUY, leg.quantity, reason))
+            skipped.append(Skipped(name, Side.BUY, quantity, reason))
         else:
-            wishes.append(leg)
+            wishes.append(Leg(name, Side.BUY, quantity, price))
     legs, given_up, taken = _afford(wishes, symbols, book.of(target.quote), costs)
     return Plan(legs, (*skipped, *given_up), taken)
 
@@ -161,7 +164,9 @@ def _afford(
             return tuple(wishes), tuple(given_up), taken
         scale = min(Decimal(1), cash / needed) if needed > 0 else Decimal(1)
         scaled = list(_scaled(wishes, symbols, scale, cash, costs))
-        refused = [(wish, _why_not(leg, symbols[leg.symbol], Decimal(0))) for wish, leg, _ in scaled]
+        refused = [
+            (wish, _why_not(leg.quantity, leg.reference_price, symbols[leg.symbol], _NONE)) for wish, leg, _ in scaled
+        ]
         if not any(reason for _, reason in refused):
             return tuple(leg for _, leg, _ in scaled), tuple(given_up), tuple(taken for _, _, taken in scaled)
         wish, reason = min(
@@ -189,10 +194,10 @@ def _scaled(
         yield wish, Leg(wish.symbol, Side.BUY, quantity, price), taken
 
 
-def _why_not(leg: Leg, symbol: Symbol, band: Decimal) -> str:
-    """The reason a leg may not be ordered, or nothing."""
-    notional = leg.quantity * leg.reference_price
-    if leg.quantity <= 0 or leg.quantity < symbol.min_quantity:
+def _why_not(quantity: Decimal, price: Decimal, symbol: Symbol, band: Decimal) -> str:
+    """The reason so much may not be ordered at this price, or nothing."""
+    notional = quantity * price
+    if quantity <= 0 or quantity < symbol.min_quantity:
         return BELOW_STEP
     if notional < symbol.min_notional:
         return BELOW_NOTIONAL

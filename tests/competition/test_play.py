@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,15 @@ def test_everybody_starts_with_the_capital_as_a_posting() -> None:
     season = playing(alice=saying(HOLD), bob=saying(HOLD))
     assert [[journal.key for journal in journals] for journals in season.journals.values()] == [["funding"]] * 2
     assert season.journals["alice"][0].at == MONDAY
+
+
+def test_the_engine_gives_what_it_gave_before_it_was_made_faster() -> None:
+    """Postings and decisions of the house's short season, as they were when seasons were first played."""
+    season = a_short_season()
+    turns = [turn for cycle in season.cycles for turn in cycle.turns.values()]
+    told = "".join(turn.brief.sha256 + repr(turn.verdict) + repr(turn.record and turn.record.skipped) for turn in turns)
+    assert season.postings_sha256() == "0a46edec3cc89f36665c46addd8602b6d77565594dcf5cf9cdceb751e46c76c4"
+    assert sha256(told.encode()).hexdigest() == "79e0fe4851aeaef055e1363278bc899308ea8fa8b5806cc5376c0a2d171de3bb"
 
 
 def test_a_failure_is_never_a_trade_and_costs_coverage() -> None:

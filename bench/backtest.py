@@ -1,0 +1,214 @@
+"""Backtests beside vectorbt, backtesting.py, backtrader, bt and bare NumPy: the same candles, the same rules, in turns.
+
+    weekly   five symbols, three years of hours, a fifth of the value in each, brought back every week
+    arrays   525,600 minutes, in while the average of 50 is above that of 200; the agent says so in one array
+    called   the same, the agent called on every candle
+    fresh    `manage.py backtest` of the weekly work in a new process, its candles in PostgreSQL, beside a new process
+             of vectorbt, its candles in a file; here memory is taken
+
+Candles are a seeded walk. The peers have an environment of their own (bench/backtest-peers.txt), kept under DATA. Every
+process has played its work once before it is measured, but for two that compile nothing and take long. CPU time is
+compared: all are of one thread, and other work on the machine would count otherwise; wall times are printed. Our fills
+are booked by vectorbt, too, which must come to the same value at every candle. `bench/backtest.py weekly` measures one
+work alone.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+ROUNDS = {"backtrader": 1, "bt": 2, "backtesting": 2}
+MANY = 7
+FIRST_MS, HOURS, MINUTES = 1_609_718_400_000, 26_280, 525_600  # from Monday 2021-01-04
+NAMES = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT")
+PEERS = {
+    "weekly": ("numpy", "vectorbt", "bt", "backtrader"),
+    "arrays": ("numpy", "vectorbt", "backtesting"),
+    "called": ("backtesting",),
+}
+APART_MAX = 1e-9
+
+
+def walk(folder: str) -> None:
+    """Prices to the cent: hours of five symbols, minutes of one."""
+    dice = np.random.default_rng(1)
+    for work, count, names, step_s, scale in (
+        ("weekly", HOURS, NAMES, 3600, 0.006),
+        ("minutes", MINUTES, NAMES[:1], 60, 0.0008),
+    ):
+        starts = np.array([30_000.0, 2_000.0, 150.0, 300.0, 90.0][: len(names)])
+        moves = dice.normal(0, scale, (count, 1)) * 0.8 + dice.normal(0, scale, (count, len(names))) * 0.6
+        closes = np.round(starts * np.exp(np.cumsum(moves, axis=0)), 2)
+        open_ms = FIRST_MS + np.arange(count, dtype=np.int64) * step_s * 1000
+        np.savez(f"{folder}/{work}.npz", names=np.array(names), open_ms=open_ms, closes=closes)
+
+
+def peers_python() -> str:
+    """The interpreter of the peers' environment, made when it is not there; it is made anew when the list changes."""
+    listed = ROOT / "bench" / "backtest-peers.txt"
+    home = Path(os.environ.get("DATA", ROOT / ".data")) / "bench-backtest"
+    python, made_of = home / "bin" / "python", home / "made-of.txt"
+    if not made_of.exists() or made_of.read_text() != listed.read_text():
+        print(f"installing the peers under {home}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(listed)]
+        subprocess.run(install, check=True)
+        made_of.write_text(listed.read_text())
+    return str(python)
+
+
+@contextmanager
+def worker(*command: str) -> Iterator[subprocess.Popen]:
+    """A process that has loaded and played its work once."""
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert "ready" in process.stdout.readline(), f"{command} did not begin"
+        yield process
+        process.stdin.close()
+
+
+def once(process: subprocess.Popen) -> dict:
+    process.stdin.write("go\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+def in_turns(work: str, python: str, folder: str) -> dict[str, dict]:
+    """Everybody's medians of one work."""
+    took: dict[str, list[dict]] = {}
+    with ExitStack() as stack:
+        players = {"ours": stack.enter_context(worker(sys.executable, "bench/_backtest_ours.py", work, folder))}
+        for peer in PEERS[work]:
+            theirs = "weekly" if work == "weekly" else "cross"
+            players[peer] = stack.enter_context(worker(python, "bench/_backtest_peers.py", peer, theirs, folder))
+        for number in range(MANY):
+            for name, process in players.items():
+                if number < ROUNDS.get(name, MANY):
+                    took.setdefault(name, []).append(once(process))
+    bars = HOURS * len(NAMES) if work == "weekly" else MINUTES
+    found = {name: _middle(runs, bars) for name, runs in took.items()}
+    for name, figures in found.items():
+        print(
+            f"{work:<8}{name:<14}{figures['bars_per_s']:>13,} bars/s  {figures['cpu_s']:.4f} s CPU, "
+            f"{figures['wall_s']:.4f} s wall, {figures['trades']:,} orders, ends at {figures['value']:,.2f}",
+            flush=True,
+        )
+    return found
+
+
+def _middle(runs: list[dict], bars: int) -> dict:
+    middle = {name: statistics.median(run[name] for run in runs) for name in ("cpu_s", "wall_s", "peak_mib")}
+    return {
+        **middle,
+        "bars_per_s": round(bars / middle["cpu_s"]),
+        "trades": runs[0]["trades"],
+        "value": runs[0]["value"],
+    }
+
+
+def fresh(python: str, folder: str) -> dict[str, dict]:
+    """New processes, taking turns: wall and CPU seconds, and peak memory."""
+    took: dict[str, list[dict]] = {"ours": [], "vectorbt": []}
+    for number in range(3):
+        ours = [sys.executable, "manage.py", "backtest", "--agent", "equal-weight", "--symbols", ",".join(NAMES)]
+        ours += ["--from", "2021-01-04", "--to", "2024-01-04", "--capital", str(10_000 + number)]
+        took["ours"].append(measured(ours))
+        took["vectorbt"].append(measured([python, "bench/_backtest_peers.py", "vectorbt", "weekly", folder]))
+    found = {}
+    for name, runs in took.items():
+        found[name] = {key: statistics.median(run[key] for run in runs) for key in ("wall_s", "cpu_s", "peak_mib")}
+        print(f"fresh   {name:<14}" + ", ".join(f"{key} {value:.2f}" for key, value in found[name].items()), flush=True)
+    return found
+
+
+def measured(command: list[str]) -> dict:
+    import time
+
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, f"{command} ended with {process.returncode}"
+    return {
+        "wall_s": time.perf_counter() - began,
+        "cpu_s": usage.ru_utime + usage.ru_stime,
+        "peak_mib": usage.ru_maxrss / 1024,
+    }
+
+
+def store(folder: str) -> None:
+    """The weekly candles into PostgreSQL, as closes that are opens, highs and lows, too."""
+    from decimal import Decimal
+
+    from django.core.management import call_command
+
+    from market.core.candles import Series
+    from market.services import store_candles
+
+    call_command("migrate", verbosity=0)
+    data = np.load(f"{folder}/weekly.npz")
+    open_ms = data["open_ms"].tolist()
+    for number, name in enumerate(NAMES):
+        closes = [Decimal(f"{price:.2f}") for price in data["closes"][:, number].tolist()]
+        store_candles([Series(name, "1h", open_ms, closes, closes, closes, closes, [Decimal(1)] * len(closes))])
+
+
+def main(folder: str) -> None:
+    python = peers_python()
+    walk(folder)
+    wanted = sys.argv[1:] or [*PEERS, "fresh"]
+    found = {work: in_turns(work, python, folder) for work in PEERS if work in wanted}
+    apart = _checked(python, folder) if "weekly" in found else None
+    if "fresh" in wanted:
+        store(folder)
+        found["fresh"] = fresh(python, folder)
+    print(json.dumps(summary(found, apart)))
+
+
+def _checked(python: str, folder: str) -> float:
+    """How far vectorbt's values are from ours, by the same fills; as a fraction, at most."""
+    checked = subprocess.run(
+        [python, "bench/_backtest_peers.py", "accounting", folder], check=True, capture_output=True, text=True, cwd=ROOT
+    )
+    told = json.loads(checked.stdout.splitlines()[-1])
+    print(f"our fills in vectorbt's books: {told['orders']} orders, at most {told['apart']:.1e} apart")
+    assert told["apart"] < APART_MAX, "vectorbt comes to other values with the same fills"
+    return float(told["apart"])
+
+
+def summary(found: dict[str, dict], apart: float | None) -> dict:
+    ours = {work: players["ours"] for work, players in found.items()}
+    peers = {work: {name: p for name, p in players.items() if name != "ours"} for work, players in found.items()}
+    ratio = {
+        f"{work} / {name}": round(figures["cpu_s"] / ours[work]["cpu_s"], 2)
+        for work, players in peers.items()
+        for name, figures in players.items()
+    }
+    if "fresh" in found:
+        for name in ("peak_mib", "wall_s"):
+            ratio[f"fresh {name} / vectorbt"] = round(peers["fresh"]["vectorbt"][name] / ours["fresh"][name], 2)
+    return {"name": "backtest", "ours": {**ours, "apart_from_vectorbt": apart}, "peers": peers, "ratio": ratio}
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as scratch:
+        from config import engines
+
+        engine = engines.use(Path(scratch), durable=True, with_redis=False)
+        os.environ.update(SECRET_KEY="bench", DATABASE_URL=engine.database_url, REDIS_URL=engine.redis_url)
+        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+        import django
+
+        django.setup()
+        try:
+            main(scratch)
+        finally:
+            engines.stop(Path(scratch))
