@@ -23,7 +23,8 @@
     },
     grid: { vertLines: { visible: false }, horzLines: { color: colour("hair") } },
     rightPriceScale: { borderVisible: false, entireTextOnly: true },
-    timeScale: { borderColor: colour("hair"), timeVisible: true },
+    // Room on the right, or the words at the newest trades are cut off.
+    timeScale: { borderColor: colour("hair"), timeVisible: true, rightOffsetPixels: 36 },
   });
   // Hollow when it rose, filled when it fell: the shape says it without the colour.
   const strokes = () => ({
