@@ -35,6 +35,7 @@ class BacktestAdmin(FactAdmin):
             "requested_at",
             "seconds",
             "error",
+            "public_page",
         ),
     )
     list_filter = ("state", "label", "requested_via")
@@ -53,6 +54,9 @@ class BacktestAdmin(FactAdmin):
     def has_end_permission(self, request: HttpRequest) -> bool:
         """Who may change backtests may end them and ask for them again; nobody may edit one."""
         return bool(request.user.has_perm("competition.change_backtest"))
+
+    def public_path(self, row: Backtest) -> str:
+        return f"/backtests/{row.key}/"
 
     @admin.display(description="progress")
     def progress(self, backtest: Backtest) -> str:

@@ -125,7 +125,7 @@ def _time(decisions: int, asking_s: float) -> str:
         return f"Nothing has been played here yet, so its time is not known; baselines take seconds.{asked}"
     pace = sum(seconds or 0.0 for seconds, _ in rows) / sum(total for _, total in rows)
     took = duration(timedelta(seconds=max(1.0, pace * decisions + asking_s)))
-    return f"About {took}, at the pace of the last {len(rows)}.{asked}"
+    return f"About {took}, at the pace of the last {len(rows) if len(rows) > 1 else 'one'}.{asked}"
 
 
 def _cutoff_warnings(parameters: BacktestParameters) -> list[str]:

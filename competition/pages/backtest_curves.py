@@ -9,7 +9,7 @@ from typing import Any
 
 from competition.core.backtest_result import Curve
 from competition.pages.curves import thinned
-from competition.pages.figures import NOTHING, Moment, moment, money, percent
+from competition.pages.figures import NOTHING, Moment, moment, money
 from competition.pages.pictures import HUES, STILL_HEIGHT, STILL_WIDTH, polyline
 
 POINTS_MAX = 180
@@ -57,14 +57,6 @@ class BacktestChart:
     data: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Fall:
-    """How far under its high a curve lay, as the outline of an area hanging from the top."""
-
-    outline: str
-    deepest: str
-
-
 def agent_traces(curves: Mapping[tuple[str, str], Curve]) -> list[Trace]:
     """Traces of agents by (slug, name), each in a colour of its own."""
     return [
@@ -108,8 +100,11 @@ def chart_of(title: str, traces: Sequence[Trace]) -> BacktestChart:
     return BacktestChart(title, _message(lines), lines, rows, start_y, _data(lines, columns, instants))
 
 
-def fall_of(curve: Curve) -> Fall:
-    """The outline of the falls of a curve; each stretch of it shows the deepest point within."""
+def fall_outline(curve: Curve) -> str:
+    """How far under its high a curve lay, as the outline of an area hanging from the top; empty if it never fell.
+
+    Each stretch of it shows the deepest of the kept points within.
+    """
     depths, peak = [], 0.0
     for value in curve.values:
         peak = max(peak, value)
@@ -117,9 +112,11 @@ def fall_of(curve: Curve) -> Fall:
     size = max(1, -(-len(depths) // FALL_POINTS_MAX))
     shown = [max(depths[first : first + size]) for first in range(0, len(depths), size)]
     deepest = max(shown, default=0.0)
+    if not deepest:
+        return ""
     step = FALL_WIDTH / max(1, len(shown) - 1)
-    points = [f"{index * step:.1f},{depth / deepest * FALL_HEIGHT:.1f}" for index, depth in enumerate(shown) if deepest]
-    return Fall(" ".join(["0,0", *points, f"{FALL_WIDTH},0"]) if points else "", percent(Decimal(repr(deepest))))
+    points = [f"{index * step:.1f},{depth / deepest * FALL_HEIGHT:.1f}" for index, depth in enumerate(shown)]
+    return " ".join(["0,0", *points, f"{FALL_WIDTH},0"])
 
 
 def _instants(traces: Sequence[Trace]) -> list[int]:

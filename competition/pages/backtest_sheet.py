@@ -10,8 +10,8 @@ from competition.backtest_models import Label
 from competition.core.backtest_result import DECISIONS_KEPT, TRADES_KEPT, unpacked_curve
 from competition.core.states import BacktestState
 from competition.models import Backtest, BacktestRun
-from competition.pages.backtest_curves import BacktestChart, Fall, agent_traces, chart_of, fall_of, yardstick_traces
-from competition.pages.backtest_figures import HEADLINE, MEASURES, RETURN, Measure, exact, measure_of
+from competition.pages.backtest_curves import BacktestChart, agent_traces, chart_of, fall_outline, yardstick_traces
+from competition.pages.backtest_figures import DRAWDOWN, HEADLINE, MEASURES, RETURN, Measure, exact, measure_of
 from competition.pages.backtest_words import (
     LABEL_MARKS,
     STATE_MARKS,
@@ -78,8 +78,11 @@ class HeldLine:
 
 @dataclass(frozen=True, slots=True)
 class FallLine:
+    """How deep an agent fell over all candles, and the picture of its falls."""
+
     player: Player
-    fall: Fall
+    deepest: str
+    outline: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,10 @@ def sheet_of(backtest: Backtest, runs: Sequence[BacktestRun], now: datetime) -> 
         held=_held_lines(backtest.notes, headline),
         everything=tuple((one, tuple(one.read(run.metrics) for run in runs)) for one in MEASURES),
         chart=chart_of("Equity against doing nothing", [*traces, *yardstick_traces(backtest.notes)]),
-        falls=tuple(FallLine(players[run.agent], fall_of(curves[run.number])) for run in runs),
+        falls=tuple(
+            FallLine(players[run.agent], measure_of(run.metrics, DRAWDOWN).text, fall_outline(curves[run.number]))
+            for run in runs
+        ),
         label=mark,
         label_text=text,
         facts=parameter_facts(status.parameters),

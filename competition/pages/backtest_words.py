@@ -20,7 +20,7 @@ STATE_MARKS = {
     BacktestState.CANCELLED: Mark("Cancelled", "bar", "calm"),
 }
 LABEL_MARKS = {
-    Label.NO_MODEL.value: ("diamond", "calm", "No model takes part, so nobody can remember these prices."),
+    Label.NO_MODEL.value: ("diamond", "calm", "Nobody who takes part can remember these prices."),
     Label.BEFORE.value: (
         "triangle",
         "failed",
@@ -62,7 +62,7 @@ def player_of(spec: AgentSpec) -> Player:
 
 def names_text(agents: Sequence[AgentSpec]) -> str:
     """`A, B and C`, and of more than three how many others."""
-    names = [line(agent.name) for agent in agents]
+    names = [_spoken(agent) for agent in agents]
     if len(names) > NAMES_MAX + 1:
         names = [*names[:NAMES_MAX], f"{len(names) - NAMES_MAX} others"]
     return listed(names)
@@ -87,7 +87,7 @@ def parameter_facts(parameters: BacktestParameters) -> dict[str, str]:
     quote = parameters.quote
     market = SOURCE_WORDS[parameters.source]
     return {
-        "Agents": listed([line(agent.name) for agent in parameters.agents]),
+        "Agents": listed([_spoken(agent) for agent in parameters.agents]),
         "Symbols": symbols_text(parameters),
         "Period": period_text(parameters),
         "Market": f"{market}, seed {parameters.seed}" if parameters.source == "synthetic" else market,
@@ -108,6 +108,12 @@ def clock_text(length: timedelta) -> str:
     hours, rest = divmod(seconds, 3600)
     minutes, seconds = divmod(rest, 60)
     return f"{hours:,}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _spoken(agent: AgentSpec) -> str:
+    """The name inside a list of names: in quotation marks when its own comma would tear the list apart."""
+    name = line(agent.name)
+    return f"“{name}”" if "," in name else name
 
 
 def _day(at: datetime) -> str:

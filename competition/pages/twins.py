@@ -17,6 +17,7 @@ _TWINS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "costs": lambda part: f"{V1}/analysis/logs?season={part['season_slug']}",
     "rules": lambda part: f"{V1}/seasons/{part['season_slug']}",
     "call": lambda part: f"/calls/{part['call_id']}/call.json",
+    "backtest": lambda part: f"{V1}/backtest/runs/{part['key']}",
     "seasons": lambda part: f"{V1}/seasons",
     "status": lambda part: f"{V1}/status",
 }
