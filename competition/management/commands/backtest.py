@@ -4,6 +4,7 @@ import json
 import sys
 import uuid
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from competition.services.backtests import Asker, cancel
 
 
 class Command(BaseCommand):
+    requires_system_checks: Sequence[str] = []  # they load the pages and the API, which takes longer than the playing
     help = "Plays agents over stored or synthetic candles. What was played before over the same data is shown at once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

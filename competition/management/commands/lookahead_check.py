@@ -2,6 +2,7 @@
 
 import random
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -14,6 +15,7 @@ from competition.services.backtest_runs import player_of
 
 
 class Command(BaseCommand):
+    requires_system_checks: Sequence[str] = []  # they load the pages and the API, which takes longer than the playing
     help = "Says whether an agent sees candles before they have closed, by replacing the future and playing again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

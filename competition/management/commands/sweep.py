@@ -5,6 +5,7 @@ import sys
 import time
 import uuid
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +25,7 @@ PATIENCE_S = 60.0  # for the first sign of a worker
 
 
 class Command(BaseCommand):
+    requires_system_checks: Sequence[str] = []  # they load the pages and the API, which takes longer than the playing
     help = "Plays agents x windows x seeds as backtests, on any number of workers, and prints a table."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
