@@ -22,7 +22,7 @@ from portfolio.core.venue_answers import (
 from tests.notation import D, many
 from tests.portfolio.venue_notation import answer
 
-RECORDED = Path("/work/shared/data/binance/errors.json")
+RECORDED = Path(__file__).resolve().parents[3] / "shared/data/binance/errors.json"
 PAGE = b"<html><body>502 Bad Gateway</body></html>"
 
 # What each code of the exchange's errors.md means for an order; every other one is unknown.

@@ -20,7 +20,7 @@ from portfolio.core.venue_fills import NotYet, execution_of, quote_amounts, venu
 from tests.notation import D, many
 from tests.portfolio.venue_notation import NOON_MS, answer, bought, sold, trade
 
-RECORDED = Path("/work/shared/data/binance/real_order_responses.json")
+RECORDED = Path(__file__).resolve().parents[3] / "shared/data/binance/real_order_responses.json"
 QUOTES = ("USDT", "BTC", "BNB", "BIDR")
 
 

@@ -13,7 +13,7 @@ from portfolio.core.venue_orders import NotSendable, expires_at_ms, market_order
 from tests.notation import D, many
 from tests.portfolio.venue_notation import NOON_MS, bought, sold
 
-RECORDED = Path("/work/shared/data/binance/signing_vectors.json")
+RECORDED = Path(__file__).resolve().parents[3] / "shared/data/binance/signing_vectors.json"
 # A secret and a signature of the exchange's own documentation (rest-api.md, "SIGNED Endpoint Examples").
 DOCUMENTED_SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 DOCUMENTED = [("symbol", "LTCBTC"), ("side", "BUY"), ("type", "LIMIT"), ("timeInForce", "GTC"), ("quantity", "1")]
