@@ -128,6 +128,6 @@ def test_a_turn_without_a_valid_decision_cannot_have_traded(psql: psycopg.Connec
     with pytest.raises(psycopg.errors.CheckViolation):
         psql.execute(
             "INSERT INTO competition_turn (cycle_id, entry_id, brief_id, state, verdict, verdict_reason, violations,"
-            " over_budget, unwrapped, traded, fees, skipped, trade_reason) SELECT cycle_id, entry_id, brief_id,"
-            " 'decided', 'silent', '', '[]', '', '[]', 5, 0, '[]', '' FROM competition_turn LIMIT 1"
+            " over_budget, unwrapped, traded, fees, skipped, unresolved, trade_reason) SELECT cycle_id, entry_id,"
+            " brief_id, 'decided', 'silent', '', '[]', '', '[]', 5, 0, '[]', '[]', '' FROM competition_turn LIMIT 1"
         )
