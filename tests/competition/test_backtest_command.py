@@ -138,5 +138,5 @@ def test_the_look_ahead_check_gives_a_verdict(agent: str, verdict: str, capsys) 
 
 def test_whoever_has_to_be_asked_through_a_runner_cannot_be_checked_and_the_check_says_so() -> None:
     Agent.objects.create(slug="gpt", version=1, name="GPT", kind="single", model="own/gpt")
-    with pytest.raises(CommandError, match="--agent: gpt .*runner"):
+    with pytest.raises(CommandError, match=r"--agent: gpt .*runner"):
         call_command("lookahead_check", *words({"agents": ["gpt"], "source": "synthetic"}), "--times", "1")
