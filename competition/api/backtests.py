@@ -15,14 +15,13 @@ from competition.api.envelope import Instant, Part, Sha256, Success
 from competition.api.faults import Refusal
 from competition.api.wishes import BIGINT_MAX, SYMBOL, Slug, Wish
 from competition.pages.frame import NotThere
-from competition.services.backtest_reads import BacktestStatus, document_of, older, result_of, status_of, waiting_count
-from competition.services.backtest_requests import BacktestRefused, BacktestWish, ask_for
-from competition.services.backtests import Asker
+from competition.services.backtest_reads import BacktestStatus, document_of, older, result_of, status_of
+from competition.services.backtest_requests import BacktestRefused, BacktestWish
+from competition.services.backtest_visitors import HasToWait, Visitor, ask_as
 from competition.tokens import Scope
 
 router = Router(tags=["Backtest"])
 
-WAITING_MAX = 3
 AmountText = Annotated[str, Field(pattern=r"^[0-9]{1,12}(\.[0-9]{1,8})?$")]
 Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:]{5,8}Z)?$", examples=["2024-01-01"])]
 
@@ -86,14 +85,13 @@ class BacktestData(Part):
 )
 def run(request: HttpRequest, body: BacktestRequest) -> Any:
     """Ask for a backtest. A worker plays it; /backtest/runs/{key} says how far it is and what came out."""
-    client = f"token {token_of(request).pk}"
-    if waiting_count(client) >= WAITING_MAX:
-        raise Refusal(409, f"{WAITING_MAX} backtests of this token are not done yet; wait for one of them.")
     fields = body.model_dump()
     wish = BacktestWish(agents=tuple(fields.pop("agents")), symbols=tuple(fields.pop("symbols")), **fields)
     now = timezone.now()
     try:
-        backtest, _ = ask_for(wish, Asker("api", client=client), now)
+        backtest, _ = ask_as(Visitor(f"token {token_of(request).pk}", via="api"), wish, now)
+    except HasToWait as refused:
+        raise Refusal(409, str(refused)) from None
     except BacktestRefused as refused:
         raise Refusal(422, "", {name: [why] for name, why in refused.problems.items()}) from None
     status = status_of(backtest.key, now)

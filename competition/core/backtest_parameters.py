@@ -17,7 +17,7 @@ from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain, sha256_of, utc_text
 from portfolio.core.brokers import Costs
 
-ENGINE_VERSION = 1  # raised when the engine computes anything differently: kept results are not shown for new ones
+ENGINE_VERSION = 2  # raised when the engine computes anything differently: kept results are not shown for new ones
 DAY_S = 86_400
 FRESH_S = 6 * 3600  # as in a season: an older price is none
 USUAL_BAND = Decimal("0.005")

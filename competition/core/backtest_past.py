@@ -87,15 +87,15 @@ def moments_of(past: Past, first_ms: int, last_ms: int, every_ms: int) -> Moment
     close_ms = past.close_ms
     if not len(close_ms):
         return Moments(close_ms, close_ms, 0)
+    fresh_ms = max(FRESH_MS, past.step_ms)
     if every_ms == past.step_ms:
-        first = max(int(np.searchsorted(close_ms, first_ms)), 0)
-        rows = np.arange(first, len(close_ms) - 1)
-        return Moments(rows, close_ms[rows], 0)
+        rows = np.arange(int(np.searchsorted(close_ms, first_ms)), len(close_ms) - 1)
+        soon = close_ms[rows + 1] - close_ms[rows] <= fresh_ms
+        return Moments(rows[soon], close_ms[rows[soon]], int(np.count_nonzero(~soon)))
     begins_ms = first_ms if past.start > 0 and close_ms[past.start - 1] == first_ms else first_ms + past.step_ms
     at_ms = np.arange(begins_ms, last_ms - past.step_ms + 1, every_ms, dtype=np.int64)
     rows = np.searchsorted(close_ms, at_ms, side="right") - 1
     following = close_ms[np.minimum(rows + 1, len(close_ms) - 1)]
-    fresh_ms = max(FRESH_MS, past.step_ms)
     usable = (rows >= 0) & (rows + 1 < len(close_ms))
     usable &= (at_ms - close_ms[rows] <= fresh_ms) & (following - at_ms <= fresh_ms)
     return Moments(rows[usable], at_ms[usable], int(np.count_nonzero(~usable)))

@@ -35,6 +35,7 @@ from market.models import Candle, SeriesVersion
 from market.queries import listed_symbols
 
 CANDLES_MAX = 3_000_000
+DIGITS_MAX = 100  # before or behind the point, of what is looked at any further
 EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)  # before it nothing was traded
 
 
@@ -167,6 +168,8 @@ def _number(text: str) -> Decimal:
         raise ValueError(f"{text!r} is not a number; write it as 10000 or 0.5.") from None
     if not number.is_finite():
         raise ValueError(f"{text!r} is not a number; write it as 10000 or 0.5.")
+    if number and abs(number.adjusted()) > DIGITS_MAX:  # arithmetic with it would overflow before it is refused
+        raise ValueError(f"{text} is too far from zero or too near to it; write it as 10000 or 0.5.")
     return number
 
 
@@ -175,10 +178,10 @@ def _instant(text: str) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{text!r} is no date; write it as 2021-01-04 or 2021-01-04T12:00.") from None
-    at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    if not EARLIEST <= at <= LATEST:
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if not EARLIEST <= at <= LATEST:  # compared where it is: some of those beyond are no instants in UTC at all
         raise ValueError(f"{text} is out of reach; choose a date from {EARLIEST:%Y-%m-%d} to {LATEST:%Y-%m-%d}.")
-    return at
+    return at.astimezone(UTC)
 
 
 def _agents(wish: BacktestWish) -> tuple[AgentSpec, ...]:

@@ -80,13 +80,22 @@ def run_backtest(
     backtest = claim(key, token, clock())
     if backtest is None:
         return False
-    started = time.monotonic()
     try:
-        results, setting = _played(backtest, Runners(ask, clock), watch)
-        finish(backtest, results, setting.notes, time.monotonic() - started, clock())
+        _play_and_end(backtest, Runners(ask, clock), watch)
     except NoLongerOurs as gone:
         logger.info("%s", gone)
         return False
+    return True
+
+
+def _play_and_end(backtest: Backtest, runners: Runners, watch: OnProgress) -> None:
+    """Play it, and write how it ended. Raises `NoLongerOurs`, also where it could only have been written as failed."""
+    started, clock = time.monotonic(), runners.clock
+    try:
+        results, setting = _played(backtest, runners, watch)
+        finish(backtest, results, setting.notes, time.monotonic() - started, clock())
+    except NoLongerOurs:
+        raise
     except (OperationalError, InterfaceError):
         raise  # the database is away: the lease runs out, and another begins again
     except (BacktestRefused, AskingStopped) as refused:
@@ -94,7 +103,6 @@ def run_backtest(
     except Exception as error:
         logger.exception("%s broke off", backtest)
         fail(backtest, BROKEN.format(type(error).__name__), clock())
-    return True
 
 
 def run_due(clock: Callable[[], datetime], new_token: Callable[[], uuid.UUID]) -> int:

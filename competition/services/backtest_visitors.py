@@ -25,17 +25,22 @@ ASKS_MAX, ASKS_WITHIN = 12, timedelta(hours=1)
 _ONE_VISITOR_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('visitors ask for backtests', 0))"
 
 
+class HasToWait(BacktestRefused):
+    """It may be asked for, but not now: a limit on how much at once, or how often, is reached."""
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks through the pages: an account, if any, and what tells strangers apart without saying who they are."""
+    """Who asks from outside: an account, if any, and what tells strangers apart without saying who they are."""
 
     client: str
     user_id: int | None = None
     is_staff: bool = False
+    via: str = "page"
 
     @property
     def asker(self) -> Asker:
-        return Asker("page", self.user_id, "" if self.is_staff else self.client)
+        return Asker(self.via, self.user_id, "" if self.is_staff else self.client)
 
     def may_end(self, backtest: Backtest) -> bool:
         """Staff may end any; others what they asked for themselves."""
@@ -74,7 +79,7 @@ def ask_as(visitor: Visitor, wish: BacktestWish, now: datetime) -> tuple[Backtes
 
 def _refuse_if(sentence: str) -> None:
     if sentence:
-        raise BacktestRefused({"agents": sentence})
+        raise HasToWait({"agents": sentence})
 
 
 def _too_much(parameters: BacktestParameters) -> Iterator[tuple[str, str]]:

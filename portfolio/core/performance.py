@@ -216,10 +216,15 @@ def exposure(curve: ValueCurve) -> float | None:
 
 
 def monthly_returns(curve: ValueCurve) -> dict[str, float]:
-    """Return of each calendar month in UTC, by `2024-01`: from the last value before it, or the first in it, on."""
+    """Return of each calendar month in UTC, by `2024-01`: from the last value before it, or the first in it, on.
+
+    What closes at midnight closes the month that is over; only a curve that begins there begins with the new one.
+    """
     if not len(curve):
         return {}
-    months = curve.at_ms.astype("datetime64[ms]").astype("datetime64[M]")
+    closed_in = curve.at_ms - 1
+    closed_in[0] = curve.at_ms[0]
+    months = closed_in.astype("datetime64[ms]").astype("datetime64[M]")
     lasts = np.append(np.nonzero(months[1:] != months[:-1])[0], len(curve) - 1)
     ends = curve.values[lasts]
     begins = np.append(curve.values[0], ends[:-1])

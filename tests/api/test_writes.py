@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from agents.core.answers import Answer, NoAnswer
-from agents.models import Attempt, Budget
+from agents.models import Agent, Attempt, Budget
 from competition.analyses import Analysis
 from competition.models import Backtest, Season, Turn
 from competition.services import analyses
@@ -135,6 +135,30 @@ def test_a_backtest_is_put_into_the_queue_once_and_told_of(db: None) -> None:
 def test_a_backtest_that_cannot_be_played_says_why_beside_the_field(db: None) -> None:
     wrong = {**BODIES["backtest/run"], "agents": ["nobody"]}
     assert list(error_in(post("backtest/run", wrong, token(Scope.BACKTEST)), 422)["fields"]) == ["agents"]
+
+
+def test_a_token_may_ask_for_no_more_than_a_visitor_of_the_pages(db: None) -> None:
+    Agent.objects.create(slug="foreign", version=1, name="Foreign", kind="single", model="own/foreign")
+    bearer = token(Scope.BACKTEST)
+    for beyond, field in (
+        ({"agents": ["foreign"]}, "agents"),  # whoever answers for it is paid by somebody
+        ({"every": "candle", "first": "2020-01-01"}, "every"),
+        ({"every": "1d", "first": "1980-01-01"}, "first"),
+    ):
+        refused = post("backtest/run", {**BODIES["backtest/run"], **beyond}, bearer)
+        assert list(error_in(refused, 422)["fields"]) == [field]
+    assert Backtest.objects.count() == 0
+
+
+def test_a_token_has_one_backtest_under_way_and_waits_with_the_next(db: None) -> None:
+    bearer = token(Scope.BACKTEST)
+    assert post("backtest/run", BODIES["backtest/run"], bearer).status_code == 202
+    assert (
+        "under way already"
+        in error_in(post("backtest/run", {**BODIES["backtest/run"], "seed": 2}, bearer), 409)["detail"]
+    )
+    assert post("backtest/run", {**BODIES["backtest/run"], "seed": 2}, token(Scope.BACKTEST)).status_code == 202
+    assert set(Backtest.objects.values_list("requested_via", flat=True)) == {"api"}
 
 
 def test_a_reset_drafts_a_new_season_and_leaves_the_old_ledger_as_it_is(played: Played) -> None:

@@ -192,6 +192,23 @@ def test_a_moment_without_a_fresh_candle_is_missed() -> None:
     assert moments.missed == 1
 
 
+def test_what_is_decided_at_every_candle_is_not_traded_after_a_long_outage_either() -> None:
+    whole = synthetic_candles(1)(("BTCUSDT",), WEEKLY.first + timedelta(hours=1), WEEKLY.first + 2 * DAYS)["BTCUSDT"]
+    cut = {"BTCUSDT": columns_from(without(whole, range(10, 30)))}
+    first_ms, last_ms = to_ms(WEEKLY.first), to_ms(WEEKLY.first + 2 * DAYS)
+    past = past_of(cut, HOUR_MS, first_ms, last_ms)
+    moments = moments_of(past, first_ms, last_ms, HOUR_MS)
+    assert 9 not in moments.rows.tolist()  # its price to trade at comes 21 hours later
+    assert (len(moments.rows), moments.missed) == (len(past) - 2, 1)
+
+
+def test_a_row_that_is_nan_in_part_orders_nothing_and_is_counted_as_refused() -> None:
+    on = stage(every="1d", last=WEEKLY.first + 7 * DAYS)
+    played = play(Scripted({0: (0.5, float("nan"))}), on)
+    (turn,) = played.turns
+    assert (turn.verdict.kind.value, turn.record.executions) == ("rejected", ())
+
+
 def test_without_a_candle_before_the_window_the_first_decision_waits_for_its_first_close() -> None:
     first, last = WEEKLY.first, WEEKLY.first + 15 * DAYS
     candles = synthetic_candles(1)(WEEKLY.symbols, first + timedelta(hours=1), last)

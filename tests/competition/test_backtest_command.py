@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
+from agents.models import Agent
 from competition.backtest_models import Backtest
 from competition.management.backtest_flags import FLAGS
 from competition.services.backtest_reads import result_of
@@ -93,6 +94,9 @@ def test_the_command_that_is_told_asks_for_the_same(capsys) -> None:
         ({"capital": "much"}, "--capital: 'much' is not a number"),
         ({"capital": "NaN"}, "--capital: 'NaN' is not a number"),
         ({"fee_bps": "-1"}, "--fee-bps: fee_bps must be at least 0"),
+        ({"fee_bps": "1e999999999"}, "--fee-bps: 1e999999999 is too far from zero"),
+        ({"capital": "1e-999999999"}, "--capital: 1e-999999999 is too far from zero or too near"),
+        ({"first": "0001-01-01T00:00+14:00"}, "--from: 0001-01-01T00:00.14:00 is out of reach"),
         ({"drift_band": "0.001"}, "drift_band 0.001 is too narrow"),
         ({"max_candles": 100}, "--to: These are 2,880 candles, more than the 100"),
         ({"timeframe": "1d"}, "has no 1d candle from 2024-02-01 to 2024-04-01 .it has 1h"),
@@ -130,3 +134,9 @@ def test_the_fixture_ends_where_its_name_says() -> None:
 def test_the_look_ahead_check_gives_a_verdict(agent: str, verdict: str, capsys) -> None:
     call_command("lookahead_check", *words({"agents": [agent], "every": "1d", "source": "synthetic"}), "--times", "2")
     assert f"{agent}: {verdict}" in capsys.readouterr().out
+
+
+def test_whoever_has_to_be_asked_through_a_runner_cannot_be_checked_and_the_check_says_so() -> None:
+    Agent.objects.create(slug="gpt", version=1, name="GPT", kind="single", model="own/gpt")
+    with pytest.raises(CommandError, match=r"--agent: gpt .*runner"):
+        call_command("lookahead_check", *words({"agents": ["gpt"], "source": "synthetic"}), "--times", "1")

@@ -291,6 +291,19 @@ def test_the_estimate_is_no_less_than_what_it_comes_to_and_knows_how_long_calls_
     assert after.seconds == MOMENTS * Call.objects.first().latency_ms / 1000  # type: ignore[union-attr]
 
 
+def test_a_backtest_cancelled_just_before_it_breaks_off_stays_cancelled_and_stops_no_worker() -> None:
+    free = BacktestWish(**{**WISH, "agents": ("equal-weight",), "max_usd": None})
+    backtest, _ = ask_for(free, Asker("command"), timezone.now())
+
+    def cancelled_and_broken(done: int, total: int) -> None:
+        cancel(backtest.key, timezone.now())
+        raise RuntimeError("whatever")
+
+    assert not run_backtest(backtest.key, timezone.now, uuid.uuid4(), cancelled_and_broken)
+    backtest.refresh_from_db()
+    assert (backtest.state, backtest.error) == ("cancelled", "")
+
+
 def test_whoever_spends_money_says_how_much_it_may_be() -> None:
     with pytest.raises(BacktestRefused) as refused:
         ask_for(BacktestWish(**{**WISH, "max_usd": None}), Asker("page"), timezone.now())

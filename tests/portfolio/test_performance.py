@@ -135,10 +135,18 @@ def test_exposure_counts_each_point_for_as_long_as_it_stands() -> None:
 
 
 def test_months_are_calendar_months_each_from_the_last_value_before_it() -> None:
-    days = np.array([20, 30, 31, 59, 60])  # 21 Jan, 31 Jan, 1 Feb, 29 Feb, 1 Mar
+    days = np.array([20, 30, 31, 59, 60])  # noons of 21 Jan, 31 Jan, 1 Feb, 29 Feb, 1 Mar
     values = np.array([100.0, 110, 121, 55, 55])
-    assert monthly_returns(ValueCurve(START_MS + days * DAY_MS, values)) == pytest.approx(
+    assert monthly_returns(ValueCurve(START_MS + days * DAY_MS + DAY_MS // 2, values)) == pytest.approx(
         {"2024-01": 0.1, "2024-02": -0.5, "2024-03": 0}
+    )
+
+
+def test_the_close_at_midnight_is_the_last_value_of_the_month_that_ends() -> None:
+    closes = np.array([0, 30, 31, 32, 60])  # midnights of 1 Jan, 31 Jan, 1 Feb, 2 Feb, 1 Mar
+    values = np.array([100.0, 100, 150, 150, 75])
+    assert monthly_returns(ValueCurve(START_MS + closes * DAY_MS, values)) == pytest.approx(
+        {"2024-01": 0.5, "2024-02": -0.5}
     )
 
 

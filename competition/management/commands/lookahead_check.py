@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
+from agents.core.deciders import NotDecidedInProcess
 from competition.management.backtest_flags import add_wish_flags, told_with_flags, wish_from
 from competition.services.backtest_lookahead import check_agent
 from competition.services.backtest_requests import BacktestRefused, parameters_from
@@ -41,6 +42,8 @@ class Command(BaseCommand):
                     )
                 self.stdout.write(f"{spec.slug}: {found.verdict}")
                 cheats += [] if found.is_clean else [spec.slug]
+        except NotDecidedInProcess as error:
+            raise CommandError(f"--agent: {spec.slug} cannot be checked: {error}.") from None
         except BacktestRefused as refused:
             raise CommandError(told_with_flags(refused.problems)) from None
         if cheats:
