@@ -26,6 +26,10 @@ from tests.venue.exchange import KEY, SECRET
 ORDER = 2  # the second order of the cycle; the first shows afterwards that the exchange was not wiped
 
 
+def clock_ahead(minutes: float) -> Callable[[], datetime]:
+    return lambda: timezone.now() + timedelta(minutes=minutes)
+
+
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -71,10 +75,6 @@ def carry_on(database: str, cycle_id: int, url: str, point: str, minutes: Sequen
     logging.disable(logging.CRITICAL)
     arm(point)
     for later in minutes:
-
-        def clock(later: timedelta = timedelta(minutes=later)) -> datetime:
-            return timezone.now() + later
-
-        state = ticking.advance(cycle_id, clock, lambda: Testnet(Keys(KEY, SECRET), url))
+        state = ticking.advance(cycle_id, clock_ahead(later), lambda: Testnet(Keys(KEY, SECRET), url))
         if state == CycleState.CLOSED:
             return

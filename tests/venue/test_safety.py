@@ -13,7 +13,7 @@ import pytest
 
 from market.core.answers import ExchangeError
 from market.core.hosts import TESTNET, ForbiddenHost
-from portfolio.core.venue_orders import market_order, payload_of
+from portfolio.core.venue_orders import market_order, payload_of, signature_of
 from portfolio.testnet import Keys, Testnet
 from tests.market.test_binance_hosts import ELSEWHERE
 from tests.portfolio.venue_notation import bought
@@ -154,8 +154,17 @@ def test_no_key_and_no_signature_is_logged_or_told(venue: Venue, caplog: pytest.
     said = " ".join([*told, caplog.text, *(str(record.__dict__) for record in caplog.records)])
     assert SECRET not in said
     assert "signature=" not in said
-    own_words = said.replace(f"Invalid API-key {KEY}", "")  # the double is made to say it; the real one never does
-    assert KEY not in own_words
+    assert KEY not in said
+    assert "Invalid API-key [withheld]" in said
+
+
+def test_a_signature_that_is_sent_back_is_withheld_like_the_keys(venue: Venue) -> None:
+    with Testnet(Keys(KEY, SECRET), venue.url) as testnet:
+        payload = payload_of(market_order(bought("0.5"), "oo-1", testnet.now_ms()))
+        signature = signature_of(payload, SECRET)
+        venue.script("POST /api/v3/order", faults.says(-1013, f"You sent {signature} for {KEY} with {SECRET}"))
+        told = str(testnet.send(payload, "oo-1"))
+    assert "You sent [withheld] for [withheld] with [withheld]" in told
 
 
 def test_a_request_leaves_no_trace_in_the_errors_it_ends_with(venue: Venue) -> None:
