@@ -16,4 +16,4 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 provide_engines(os.environ)
 django.setup()  # conftests below import models before pytest-django would set it up
 
-from tests.databases import migrated_template, own_database  # noqa: E402, F401
+from tests.databases import migrated_template, own_database, shelf  # noqa: E402, F401
