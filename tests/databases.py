@@ -17,8 +17,8 @@ _numbers = itertools.count(1)
 def migrated_template(django_db_blocker) -> Iterator[str]:
     """A migrated database that is only copied from; made once per test process."""
     name = f"live_template_{os.getpid()}"
-    with django_db_blocker.unblock(), _database(name):
-        with _connected_to(name):
+    with django_db_blocker.unblock(), database(name):
+        with connected_to(name):
             call_command("migrate", verbosity=0)
         yield name
 
@@ -33,12 +33,12 @@ def own_database(migrated_template: str, django_db_blocker) -> Iterator[str]:
 @contextmanager
 def fresh_copy(template: str) -> Iterator[str]:
     name = f"live_{os.getpid()}_{next(_numbers)}"
-    with _database(name, template=template), _connected_to(name):
+    with database(name, template=template), connected_to(name):
         yield name
 
 
 @contextmanager
-def _connected_to(name: str) -> Iterator[None]:
+def connected_to(name: str) -> Iterator[None]:
     """Django's default connection, in every thread, on another database."""
     before = connection.settings_dict["NAME"]
     connections.close_all()
@@ -51,7 +51,7 @@ def _connected_to(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _database(name: str, template: str = "template1") -> Iterator[None]:
+def database(name: str, template: str = "template1") -> Iterator[None]:
     with _maintenance() as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
