@@ -22,9 +22,9 @@ run: ## The site as in production: DATABASE_URL, REDIS_URL and SECRET_KEY from t
 	@bin/setup
 	@.venv/bin/python -m config.demo run
 
-test: ## All tests on a real PostgreSQL and Redis (ARGS="-k name")
+test: ## All tests on a real PostgreSQL and Redis, the site in a real Chromium (ARGS="-k name")
 	@bin/setup dev
-	@.venv/bin/python -m pytest -n 2 $(ARGS)
+	@.venv/bin/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 check: ## Format, lint, types, templates, image, composition, migrations
 	@bin/setup dev

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from competition import admin_backtests, admin_seasons, admin_tokens  # noqa: F401 - registers them
-from competition.models import Cycle, Heartbeat, Standing, Turn
+from competition.models import Cycle, Heartbeat, ReliabilityRun, Standing, Turn
 from market.admin_facts import FactAdmin, json_text, money, number, related, state
 
 admin.site.site_header = admin.site.site_title = "Open Outcry"
@@ -139,3 +139,19 @@ class HeartbeatAdmin(FactAdmin):
 
     def public_path(self, row: Heartbeat) -> str:
         return "/status/"
+
+
+@admin.register(ReliabilityRun)
+class ReliabilityRunAdmin(FactAdmin):
+    list_display = ("kind", "started_at", "ended_at", "version", "seed", "seeds_count", "violations", "public_page")
+    list_filter = ("kind",)
+    search_fields = ("kind", "commit", "=seed")
+    date_hierarchy = "started_at"
+    ordering = ("-id",)
+    fields = (
+        *("kind", "version", "commit", "seed", "seeds_count", "started_at", "ended_at"),
+        *(json_text("counts"), json_text("faults"), "violations", json_text("findings")),
+    )
+
+    def public_path(self, row: ReliabilityRun) -> str:
+        return "/reliability/"

@@ -19,6 +19,7 @@ from competition.backtest_models import BacktestRun as BacktestRun
 from competition.backtest_models import Sweep as Sweep
 from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
+from competition.reliability_models import ReliabilityRun as ReliabilityRun
 from competition.tokens import ApiToken as ApiToken
 from market.core.symbols import Symbol, symbols_of
 from market.models import StoredSnapshot

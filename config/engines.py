@@ -17,7 +17,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from config import embedded_postgres, embedded_redis
-from config.daemons import EngineError, bring_up, shut_down
+from config.daemons import Daemon, EngineError, bring_up, shut_down
 
 ADDRESSES = ("RUNNER_URL", "RUNNER_URLS", "EXCHANGE_DOUBLE")
 ADDRESSES_FILE = "runners.json"
@@ -106,8 +106,12 @@ def stop(data: Path) -> None:
 
 def running(data: Path) -> bool:
     """Whether both engines of `data` run, for a frequent look: it does not ask them."""
-    daemons = (embedded_postgres.daemon(data), embedded_redis.daemon(data))
-    return all(daemon.main_process() is not None for daemon in daemons)
+    return all(daemon.main_process() is not None for daemon in daemons(data))
+
+
+def daemons(data: Path) -> tuple[Daemon, Daemon]:
+    """PostgreSQL and Redis of `data`, whether they run or not."""
+    return embedded_postgres.daemon(data), embedded_redis.daemon(data)
 
 
 def data_folder(path: str | Path | None) -> Path:

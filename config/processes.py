@@ -83,7 +83,7 @@ class Death:
 def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
     """The processes of TABLE with the site's environment; a RUNNER_URL in it says that one runs elsewhere."""
     names = list(TABLE)
-    runner_port, example_port, exchange_port = _free_ports(3)
+    runner_port, example_port, exchange_port = free_ports(3)
     if EXCHANGE_SEASON in environ:
         environ = {**environ, "EXCHANGE_DOUBLE": f"http://{HOST}:{exchange_port}"}
     else:
@@ -234,7 +234,7 @@ def _environ_of(process: str, environ: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in MODEL_KEYS}
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """So many different ports that are free now."""
     with ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]

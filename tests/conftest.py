@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import django
+import hypothesis
+from django.conf import settings
 
 from tests.support_engines import provide_engines
 
@@ -15,5 +17,9 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 provide_engines(os.environ)
 django.setup()  # conftests below import models before pytest-django would set it up
+# Every test client makes the middleware anew; it shall look for a static file when asked for it, not list all of them.
+settings.WHITENOISE_AUTOREFRESH = True
+hypothesis.settings.register_profile("suite", max_examples=int(os.environ.get("EXAMPLES", "40")), deadline=None)
+hypothesis.settings.load_profile("suite")
 
 from tests.databases import migrated_template, own_database, shelf  # noqa: E402, F401

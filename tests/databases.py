@@ -22,8 +22,8 @@ _numbers = itertools.count(1)
 def migrated_template(django_db_blocker) -> Iterator[str]:
     """A migrated database that is only copied from; made once per test process."""
     name = f"live_template_{os.getpid()}"
-    with django_db_blocker.unblock(), _database(name):
-        with _connected_to(name):
+    with django_db_blocker.unblock(), database(name):
+        with connected_to(name):
             call_command("migrate", verbosity=0)
         yield name
 
@@ -43,10 +43,10 @@ def own_database(migrated_template: str, shelf: list[tuple[str, Blank]], django_
     name, blank = shelf.pop() if shelf else _another(migrated_template)
     with django_db_blocker.unblock():
         try:
-            with _connected_to(name):
+            with connected_to(name):
                 yield name
         finally:
-            with _maintenance(name) as admin:
+            with maintenance(name) as admin:
                 is_blank = blank.restore(admin)
             if is_blank:
                 shelf.append((name, blank))
@@ -59,7 +59,7 @@ def fresh_copy(template: str) -> Iterator[str]:
     """A copy of a database that nobody is connected to, connected; its name. Dropped afterwards."""
     name = _copy(template)
     try:
-        with _connected_to(name):
+        with connected_to(name):
             yield name
     finally:
         _drop(name)
@@ -67,7 +67,7 @@ def fresh_copy(template: str) -> Iterator[str]:
 
 def _another(template: str) -> tuple[str, Blank]:
     name = _copy(template)
-    with _maintenance(name) as admin:
+    with maintenance(name) as admin:
         return name, Blank.of(admin)
 
 
@@ -78,7 +78,7 @@ def _copy(template: str) -> str:
 
 
 @contextmanager
-def _connected_to(name: str) -> Iterator[None]:
+def connected_to(name: str) -> Iterator[None]:
     """Django's default connection, in every thread, on another database."""
     before = connection.settings_dict["NAME"]
     connections.close_all()
@@ -91,8 +91,8 @@ def _connected_to(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _database(name: str) -> Iterator[None]:
-    _create(name, "template1")
+def database(name: str, template: str = "template1") -> Iterator[None]:
+    _create(name, template)
     try:
         yield
     finally:
@@ -100,17 +100,17 @@ def _database(name: str) -> Iterator[None]:
 
 
 def _create(name: str, template: str) -> None:
-    with _maintenance() as admin:
+    with maintenance() as admin:
         admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
 
 
 def _drop(name: str) -> None:
-    with _maintenance() as admin:
+    with maintenance() as admin:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def _maintenance(database: str = "postgres") -> psycopg.Connection:
+def maintenance(database: str = "postgres") -> psycopg.Connection:
     params = connection.get_connection_params()
     keep = {key: params[key] for key in ("host", "port", "user", "password") if params.get(key)}
     return psycopg.connect(dbname=database, autocommit=True, **keep)

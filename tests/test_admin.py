@@ -18,12 +18,14 @@ from agents.budget import caps_of
 from agents.core.planned_calls import planned_calls
 from agents.core.roster import Profile, house
 from agents.models import Agent, AgentKind, Attempt, AttemptOutcome, Brief
+from competition.core.reliability import RunKind, RunResult
 from competition.core.rules import Rules
 from competition.core.states import SeasonState
-from competition.models import Cycle, Entry, Heartbeat, Season, Standing, Turn
+from competition.models import Cycle, Entry, Heartbeat, ReliabilityRun, Season, Standing, Turn
 from competition.services.loading import save_played_season
 from competition.services.playing import play_rules
 from competition.services.projections import season_cost
+from competition.services.reliability import keep_run
 from competition.services.seasons import agent_for, draft_season, enter
 from competition.services.ticking import heartbeat
 from portfolio.exchange_models import Reconciliation
@@ -39,7 +41,7 @@ UNIVERSE = ("BTCUSDT", "ETHUSDT")
 START = datetime(2024, 1, 1, tzinfo=UTC)
 FACTS: list[type[Model]] = [
     *(Brief, Attempt, Portfolio, Journal, Posting, Order, Fill, Valuation),
-    *(Cycle, Turn, Standing, Heartbeat, Reconciliation),
+    *(Cycle, Turn, Standing, Heartbeat, Reconciliation, ReliabilityRun),
 ]
 every_fact = pytest.mark.parametrize("model", FACTS, ids=lambda model: model.__name__)
 every_model = pytest.mark.parametrize("model", [*FACTS, Agent, Season, Entry], ids=lambda model: model.__name__)
@@ -81,6 +83,7 @@ def played() -> Season:
     heartbeat("second ticker", START)
     for epoch in (1, 2):
         Reconciliation.objects.create(at=START, epoch=epoch, seconds=1)
+        keep_run(RunResult(RunKind.CHAOS, epoch, START, START, {"cycles ended": 9}, {"processes killed": 4}))
     return save_played_season(season, play_rules("winter", rules, SEED), "the calendar has ended")
 
 

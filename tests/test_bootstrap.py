@@ -310,3 +310,18 @@ def test_every_target_is_listed_with_what_it_does() -> None:
     listed = subprocess.run(["make", "--no-print-directory"], cwd=ROOT, capture_output=True, text=True).stdout
     targets = set(re.findall(r"^([a-z]+)(?:-%)?:", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"^  make ([a-z]+)(?:-%)? +\S", listed, re.MULTILINE)) == targets
+
+
+def test_a_machine_without_a_browser_is_told_what_to_install(tmp_path: Path) -> None:
+    stub = tmp_path / "chromium"  # answers, but not as a Chromium does
+    install(stub, "#!/bin/sh\necho 'install the snap'\n")
+    environ = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    named = subprocess.run(
+        [ROOT / "bin" / "find-chromium"], env={**environ, "CHROMIUM": str(stub)}, capture_output=True, text=True
+    )
+    assert (named.returncode, named.stderr) == (1, f"CHROMIUM={stub} is not a working Chromium.\n")
+    nowhere = subprocess.run(
+        ["/bin/sh", ROOT / "bin" / "find-chromium"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert (nowhere.returncode, nowhere.stdout) == (1, "")
+    assert "apt-get install chromium" in nowhere.stderr

@@ -4,14 +4,14 @@ import psycopg
 import pytest
 from django.db import connection
 
-from tests.databases import _maintenance
+from tests.databases import maintenance
 from tests.emptying import Blank
 from tests.live.stage import Stage
 
 
 @pytest.fixture
 def admin(own_database: str):
-    with _maintenance(own_database) as admin:
+    with maintenance(own_database) as admin:
         yield admin
 
 

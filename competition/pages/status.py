@@ -1,11 +1,9 @@
 """The status page: who is alive, what is due next, what is under way, and what went wrong lately."""
 
 import platform
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
 from typing import cast
 
 import django
@@ -28,6 +26,7 @@ from competition.pages.reconciled import ReconciledStatus, last_look
 from competition.pages.text import detail, line
 from competition.pages.troubles import lost_before, lost_lately, stuck
 from competition.pages.words import Mark, cycle_mark
+from competition.services.reliability import own_version
 
 STRIP_LENGTH = 12
 SEASONS_MAX = 10
@@ -274,13 +273,6 @@ def _versions() -> tuple[tuple[str, str], ...]:
         ("Python", platform.python_version()),
         ("PostgreSQL", _postgres_version(cast(DatabaseWrapper, connection).pg_version)),
     )
-
-
-@cache
-def own_version() -> str:
-    """The version in pyproject.toml."""
-    project: Mapping[str, str] = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]
-    return project["version"]
 
 
 def _postgres_version(number: int) -> str:

@@ -24,7 +24,7 @@
     grid: { vertLines: { visible: false }, horzLines: { color: colour("hair") } },
     rightPriceScale: { borderVisible: false, entireTextOnly: true },
     // Room on the right, or the words at the newest trades are cut off.
-    timeScale: { borderColor: colour("hair"), timeVisible: true, rightOffsetPixels: 36 },
+    timeScale: { borderColor: colour("hair"), timeVisible: true, rightOffsetPixels: 36, lockVisibleTimeRangeOnResize: true },
   });
   // Hollow when it rose, filled when it fell: the shape says it without the colour.
   const strokes = () => ({
@@ -36,10 +36,12 @@
     wickDownColor: colour("down"),
     priceLineVisible: false,
   });
+  // On a phone the words at the arrows would lie over each other: the table below has them.
+  const isNarrow = matchMedia("(width < 48rem)");
   const marks = () =>
     data.marks.map(({ second, side, text }) => ({
       time: second,
-      text,
+      text: isNarrow.matches ? "" : text,
       position: side === "buy" ? "belowBar" : "aboveBar",
       shape: side === "buy" ? "arrowUp" : "arrowDown",
       color: colour(side === "buy" ? "up" : "down"),
@@ -72,6 +74,7 @@
   chart.timeScale().fitContent();
   plot.classList.add("is-drawn");
 
+  isNarrow.addEventListener("change", () => drawn.setMarkers(marks()));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
     chart.applyOptions(look());
     series.applyOptions(strokes());

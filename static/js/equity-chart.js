@@ -34,7 +34,7 @@
     },
     grid: { vertLines: { visible: false }, horzLines: { color: colour("hair") } },
     rightPriceScale: { borderVisible: false, entireTextOnly: true },
-    timeScale: { borderColor: colour("hair") },
+    timeScale: { borderColor: colour("hair"), lockVisibleTimeRangeOnResize: true },
   });
   const strokeColour = (line) => colour(line.hue === 0 ? "ink" : `hue-${line.hue}`);
 

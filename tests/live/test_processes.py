@@ -1,4 +1,7 @@
-"""Real processes, real kill -9: tickers, workers and the broker die at chosen moments, and the season goes on."""
+"""Real processes, real kill -9: a ticker dies at chosen moments of a cycle, and the season goes on.
+
+At moments that dice choose, and with everybody else of the site, it is `test_chaos.py` that kills.
+"""
 
 import os
 import signal
@@ -10,8 +13,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import redis
-from django.conf import settings
 from django.db import connection
 
 from agents.core.roster import house
@@ -69,23 +70,9 @@ class Processes:
 
     def start(self, name: str) -> None:
         runner = ["granian", "--interface", "asgi", "--port", str(self.runner_port), "agents.runner:application"]
-        celery = ["celery", "--quiet", "--app", "config.celery"]
-        schedule = f"/tmp/beat-{os.getpid()}-{self.runner_port}"
         command = {
             "ticker": ["manage.py", "ticker"],
             "runner": ["-m", *runner],
-            "worker": [
-                "-m",
-                *celery,
-                "worker",
-                "--queues",
-                "celery,ask",
-                "--concurrency",
-                "2",
-                "--without-mingle",
-                "--without-gossip",
-            ],
-            "beat": ["-m", *celery, "beat", "--schedule", schedule, "--pidfile="],
         }[name]
         environment = dict(self.environment)
         if name == "runner":
@@ -154,43 +141,3 @@ def test_a_ticker_killed_in_every_phase_of_a_cycle_loses_nothing_and_repeats_not
     states = list(season.cycles.order_by("number").values_list("state", flat=True))
     assert len(states) == 5
     assert states.count("closed") >= 2
-
-
-def test_two_tickers_at_once_do_everything_once(own_database: str, repository: Path) -> None:
-    with running(repository, own_database, "runner", "ticker") as processes:
-        first = processes.alive.pop("ticker")
-        processes.start("ticker")
-        until(alive("second ticker"), "the tickers")
-        season = quick_season(cycles=3)
-        try:
-            until(dealt_with(season, 3), "the last cycle to end")
-        finally:
-            os.killpg(first.pid, signal.SIGKILL)
-            first.wait(timeout=20)
-    assert faults(season) == []
-    assert season.cycles.filter(state="closed").count() >= 2  # a machine under load may miss one
-
-
-def test_beat_and_a_worker_survive_kill_9_and_a_flushed_redis(own_database: str, repository: Path) -> None:
-    broker = redis.Redis.from_url(redis_url())
-    with running(repository, own_database, "runner", "worker", "beat") as processes:
-        until(alive("beat and worker"), "beat and the worker")
-        season = quick_season(cycles=12)
-        until(lambda: season.cycles.closed().exists(), "a first cycle to close")
-        processes.kill("worker")
-        broker.flushdb()
-        assert faults(season) == []
-        closed = season.cycles.closed().count()
-        processes.start("worker")
-        until(lambda: season.cycles.closed().count() > closed, "another cycle to close after the worker's death")
-        processes.kill("beat")
-        processes.start("beat")
-        closed = season.cycles.closed().count()
-        until(lambda: season.cycles.closed().count() > closed, "another cycle to close after beat's death")
-    assert faults(season) == []
-
-
-def redis_url() -> str:
-    """The broker's address in the form redis-py reads: celery writes a socket as redis+socket://."""
-    url = settings.REDIS_URL
-    return url.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")

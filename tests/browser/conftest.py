@@ -1,0 +1,60 @@
+"""A real browser before the real site. One server for all these tests, one Chromium for each file of them."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+from pytest_django import DjangoDbBlocker
+
+from tests.browser.served import ROOT, Site, served
+
+# Nothing of it is for looks: no sandbox, because tests may run as root; and no word to its maker.
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All on one worker, so that there is one server."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("browser"))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the browser; without one, these tests fail and say what to do."""
+    found = subprocess.run([ROOT / "bin/find-chromium"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        pytest.fail(found.stderr.strip(), pytrace=False)
+    return found.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def site(chromium: str, migrated_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+    with django_db_blocker.unblock(), served(migrated_template) as site:
+        yield site
+
+
+# The next three take the place of pytest-playwright's own, which leave an event loop running in this thread until the
+# session ends: every later test that asks the database would be refused.
+
+
+@pytest.fixture(scope="module")
+def playwright(site: Site) -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
+    browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser_context_args(site: Site) -> dict[str, Any]:
+    return {"base_url": site.address, "viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}

@@ -1,0 +1,111 @@
+"""Seasons on a database of their own, served as in production by one process."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connection
+
+from tests.databases import connected_to, database
+from tests.live.servers import free_port, until_answers
+from tests.pages.asked import Asked, asked_season
+from tests.pages.seasons import running_season
+from tests.support_engines import PATIENCE_S
+
+ROOT = Path(__file__).resolve().parents[2]
+GRANIAN = (
+    "-W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi --host 127.0.0.1 "
+    "--workers 1 --blocking-threads 4 --no-ws --log-level error"
+)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the site answers, the database behind it, and the path of one page of every kind, by what the page is."""
+
+    address: str
+    database: str
+    pages: dict[str, str]
+
+    def of(self, kind: str) -> str:
+        return self.address + self.pages[kind]
+
+    def in_its_database[T](self, work: Callable[[], T]) -> T:
+        """What `work` comes to there. In a thread: the browser's event loop runs in this one, and Django minds."""
+        done: list[T] = []
+
+        def run() -> None:
+            with connected_to(self.database):
+                done.append(work())
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        return done[0]
+
+
+@contextmanager
+def served(template: str) -> Iterator[Site]:
+    """The site over a copy of this database, with a season that is over and one that has just opened."""
+    name = f"browser_{os.getpid()}"
+    with database(name, template=template):
+        with connected_to(name):
+            asked = asked_season("asked", weeks=4, entries=6)
+            running_season()
+            pages = pages_of(asked)
+            url = _url_of(name)
+        port = free_port()
+        with _web(port, url):
+            yield Site(f"http://127.0.0.1:{port}", name, pages)
+
+
+def pages_of(asked: Asked) -> dict[str, str]:
+    season = f"/s/{asked.played.slug}"
+    return {
+        "board": f"{season}/",
+        "board of a season that has just opened": "/",
+        "entry": f"{season}/e/vandal/",
+        "entry of a firm": f"{season}/e/council/",
+        "cycle": f"{season}/c/1/",
+        "call": f"/calls/{asked.calls[1].id}/",
+        "firm": f"{season}/e/council/firm/{asked.firm_week}/",
+        "market": f"{season}/m/BTCUSDT/",
+        "compare": f"{season}/compare/?e=vandal&e=btc-hold",
+        "compare, nobody chosen": f"{season}/compare/",
+        "costs": f"{season}/costs/",
+        "rules": f"{season}/rules/",
+        "backtests": "/backtests/",
+        "backtest form": "/backtests/new/",
+        "seasons": "/seasons/",
+        "status": "/status/",
+        "about": "/about/",
+        "API docs": "/api/v1/docs",
+        "not found": "/s/nope/",
+    }
+
+
+@contextmanager
+def _web(port: int, database_url: str) -> Iterator[None]:
+    web = subprocess.Popen(
+        [sys.executable, *GRANIAN.split(), "--port", str(port), "config.wsgi:application"],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_URL": database_url, "ALLOWED_HOSTS": "127.0.0.1"},
+    )
+    try:
+        until_answers(f"http://127.0.0.1:{port}/livez")
+        yield
+    finally:
+        web.terminate()
+        web.wait(PATIENCE_S)
+
+
+def _url_of(name: str) -> str:
+    """The address of this session's server with another database in it."""
+    given = connection.get_connection_params()
+    keys = ("host", "port", "user", "password")
+    return "postgresql://?" + "&".join(f"{key}={given[key]}" for key in keys if given.get(key)) + f"&dbname={name}"

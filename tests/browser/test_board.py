@@ -1,0 +1,105 @@
+"""The leaderboard as somebody uses it: sorted, narrowed, gone back from, in other colours, and without scripts."""
+
+import re
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.served import Site
+from tests.pages.seasons import SCRIPT
+
+DARK, LIGHT = "rgb(19, 21, 25)", "rgb(251, 250, 245)"
+
+
+@pytest.fixture
+def board(site: Site, page: Page) -> Page:
+    page.goto(site.of("board"))
+    return page
+
+
+def names(page: Page) -> list[str]:
+    return page.locator(".leaderboard tbody .col-entry > a").all_inner_texts()
+
+
+def is_whole(page: Page) -> bool:
+    """Whether there is a page around the board, and not the bare part that htmx asks for."""
+    return page.locator("header.masthead, #board, footer.colophon").count() == 3
+
+
+def test_sorting_changes_the_order_and_the_address_and_asks_for_no_new_page(board: Page) -> None:
+    as_ranked = names(board)
+    board.evaluate("window.isTheSamePage = true")
+    board.get_by_role("link", name=re.compile("^Entry")).click()
+    board.wait_for_url("**/?sort=*")
+    expect(board.locator("th.col-entry[aria-sort]").first).to_have_attribute("aria-sort", re.compile("cending"))
+    assert names(board) != as_ranked
+    assert sorted(names(board)) == sorted(as_ranked)
+    assert board.evaluate("window.isTheSamePage")
+    assert board.locator("#board").count() == 1
+
+
+def test_going_back_and_loading_again_always_gives_a_whole_page(board: Page) -> None:
+    as_ranked = names(board)
+    board.get_by_role("link", name="Baselines").click()
+    board.wait_for_url("**/?kind=baseline")
+    expect(board.locator(".leaderboard tbody .kind").first).to_have_text("baseline")
+    fewer = names(board)
+    assert 0 < len(fewer) < len(as_ranked)
+    board.reload()
+    assert (names(board), is_whole(board)) == (fewer, True)
+    board.go_back()
+    board.wait_for_url(re.compile(r"/s/asked/$"))
+    expect(board.locator(".leaderboard tbody .col-entry > a")).to_have_count(len(as_ranked))
+    assert (names(board), is_whole(board)) == (as_ranked, True)
+    board.go_forward()
+    board.wait_for_url("**/?kind=baseline")
+    expect(board.locator(".leaderboard tbody .col-entry > a")).to_have_count(len(fewer))
+    assert is_whole(board)
+
+
+def test_typing_a_name_leaves_only_whom_it_fits_and_keeps_what_was_typed(board: Page) -> None:
+    board.get_by_role("searchbox").fill("oracle")
+    board.wait_for_url("**find=oracle**")
+    expect(board.locator(".leaderboard tbody .col-entry > a")).to_have_count(1)
+    assert names(board) == ["Oracle"]
+    expect(board.get_by_role("searchbox")).to_have_value("oracle")
+    expect(board.get_by_role("searchbox")).to_be_focused()
+
+
+def test_the_chart_is_drawn_over_its_still_picture_and_a_hostile_name_stays_text(board: Page) -> None:
+    expect(board.locator(".chart-plot.is-drawn canvas").first).to_be_visible()
+    assert f"Van{SCRIPT}dal" in names(board)
+
+
+def test_the_theme_switch_is_remembered_on_every_page_until_it_is_undone(site: Site, board: Page) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    paper = "getComputedStyle(document.documentElement).backgroundColor"
+    board.get_by_role("button", name="Dark").click()
+    expect(board.locator("html")).to_have_attribute("data-theme", "dark")
+    assert DARK in (board.evaluate(background), board.evaluate(paper))
+    board.goto(site.of("rules"))
+    assert DARK in (board.evaluate(background), board.evaluate(paper))
+    board.get_by_role("button", name="System").click()
+    expect(board.locator("html")).not_to_have_attribute("data-theme", "dark")
+    assert LIGHT in (board.evaluate(background), board.evaluate(paper))
+    assert board.url == site.of("rules")
+
+
+@pytest.mark.browser_context_args(java_script_enabled=False)
+def test_without_scripts_everything_is_there_and_links_and_forms_work(site: Site, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(site.of("board"))
+    assert len(names(page)) > 6
+    expect(page.locator(".chart-still")).to_be_visible()
+    page.get_by_role("link", name="Baselines").click()
+    assert page.url.endswith("?kind=baseline")
+    wanted = names(page)[-1]
+    page.get_by_role("searchbox").fill(wanted)
+    page.get_by_role("button", name="Show").click()
+    assert "find=" in page.url
+    assert names(page) == [wanted]
+    page.get_by_text("The same figures as a table").click()
+    expect(page.locator(".chart-data table")).to_be_visible()
+    page.locator(".leaderboard tbody .col-entry > a").first.click()
+    assert "/e/" in page.url
+    expect(page.get_by_role("heading", name="Decisions")).to_be_visible()
