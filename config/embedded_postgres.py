@@ -26,7 +26,7 @@ from config.daemons import (
 DATABASE = "openoutcry"
 SOCKET = ".s.PGSQL.5432"
 DRAFT = "postgres.new-"
-FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=512MB")
+FAST = ("fsync=off", "full_page_writes=off", "shared_buffers=512MB")
 
 
 def daemon(data: Path, *, durable: bool = True) -> Daemon:
