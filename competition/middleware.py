@@ -1,7 +1,8 @@
 """What to answer when the database does not, and which content security policy the admin has."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import cast
 
 from django.conf import settings
 from django.db.utils import InterfaceError, OperationalError
@@ -36,7 +37,7 @@ class AdminPolicy:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        self.relaxed = csp_override(settings.ADMIN_CSP)(get_response)
+        self.relaxed = csp_override(cast(Mapping[str, list[str]], settings.ADMIN_CSP))(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         is_admin = request.path_info.startswith(f"/{settings.ADMIN_PATH}")
