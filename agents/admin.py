@@ -1,4 +1,8 @@
-"""Agents in the admin can be made, and corrected until they are asked. What they were shown and said can be read."""
+"""Agents in the admin can be made, and corrected until they are asked. What they were shown can be read.
+
+What they said cannot: the admin has a looser content security policy, so what a model or a stranger's runner wrote is
+shown on public pages alone, under the strict one. Every row leads there.
+"""
 
 from typing import Any
 
@@ -14,14 +18,14 @@ from agents.agent_forms import AgentForm
 from agents.budget import caps_of
 from agents.models import Agent, Attempt, Brief
 from agents.runner_client import address_for
-from market.admin_facts import FactAdmin, FactInline, json_text, number, state, verbatim
+from market.admin_facts import FactAdmin, FactInline, ModelAdmin, json_text, number, state
 
 UNTIL_ASKED = "Once asked, an agent stays what it is. One added under a slug that exists is its next version."
 PREFLIGHTS_MAX = 20  # at a time: the page waits for them
 
 
 @admin.register(Agent)
-class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+class AgentAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
     """The version is counted here: an agent added under a slug that exists is its next version."""
 
     form = AgentForm
@@ -85,7 +89,7 @@ class AgentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic for myp
 
 class AttemptInline(FactInline):
     model = Attempt
-    fields = ("number", state("outcome"), "reason", "started_at", "ended_at", number("cost_usd"))
+    fields = ("number", state("outcome"), "started_at", "ended_at", number("cost_usd"))
     ordering = ("number",)
 
 
@@ -118,7 +122,7 @@ class BriefAdmin(FactAdmin):
 
 @admin.register(Attempt)
 class AttemptAdmin(FactAdmin):
-    list_display = ("started_at", "agent", "number", state("outcome"), "reason", number("cost_usd"), "public_page")
+    list_display = ("started_at", "agent", "number", state("outcome"), number("cost_usd"), "public_page")
     list_filter = ("outcome", "brief__agent__kind")
     list_select_related = ("brief__agent", "brief__turn__cycle__season")
     search_fields = ("brief__agent__slug", "brief__agent__name", "brief__sha256", "reason", "reply")
@@ -133,7 +137,6 @@ class AttemptAdmin(FactAdmin):
                     "agent",
                     "number",
                     state("outcome"),
-                    "reason",
                     "truncated",
                     "started_at",
                     "lease_until",
@@ -142,14 +145,11 @@ class AttemptAdmin(FactAdmin):
                 )
             },
         ),
-        ("Reply, verbatim", {"classes": ("collapse",), "fields": (verbatim("reply"),)}),
-        ("What it was told", {"classes": ("collapse",), "fields": (json_text("objections"),)}),
-        ("Deliberation of a firm", {"classes": ("collapse",), "fields": (json_text("deliberation"),)}),
     )
     inlines = (CallInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
-        return super().get_queryset(request).defer("reply", "deliberation", "brief__content")
+        return super().get_queryset(request).defer("reply", "deliberation", "objections", "brief__content")
 
     @admin.display(ordering="brief__agent__slug")
     def agent(self, attempt: Attempt) -> str:

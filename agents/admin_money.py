@@ -1,4 +1,7 @@
-"""Money in the admin: prices are added and never changed, budgets and calls are looked at."""
+"""Money in the admin: prices are added and never changed, budgets and calls are looked at.
+
+What a model or its provider wrote is not shown here but on the call's public page, under the strict policy.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -12,7 +15,7 @@ from django.utils import timezone
 
 from agents.models import Budget, Call, KeptReply, Price, Reservation, TrainingCutoff
 from agents.prices import PriceRefused, Quote, check_model, check_quote, check_valid_from
-from market.admin_facts import NOTHING, FactAdmin, FactInline, json_text, number, related, state, verbatim
+from market.admin_facts import NOTHING, FactAdmin, FactInline, json_text, number, related, state
 from market.core.canonical import plain
 
 
@@ -145,22 +148,25 @@ TOKENS = ("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_toke
 class CallInline(FactInline):
     model = Call
     fields = (
-        *("position", "role", "number", "requested_model", "prompt_tokens", "completion_tokens"),
+        *("position", "number", "prompt_tokens", "completion_tokens"),
         *(number("usd"), "latency_ms", state("error_class")),
     )
     ordering = ("position",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
-        return super().get_queryset(request).defer("messages", "reply", "usage_raw")
+        return super().get_queryset(request).defer("messages", "reply", "usage_raw", "parameters")
 
 
 @admin.register(Call)
 class CallAdmin(FactAdmin):
+    """Numbers, classes and hashes of a call; even the name of the model that answered is a text of its runner."""
+
     list_display = (
-        *("started_at", related("attempt__brief__agent", "agent"), "role", "number", "requested_model"),
+        *("started_at", related("attempt__brief__agent", "agent"), "number"),
         *("prompt_tokens", "completion_tokens", number("usd"), state("charge"), "latency_ms", state("error_class")),
+        "public_page",
     )
-    list_filter = ("role", "requested_model", "error_class", "charge")
+    list_filter = ("error_class", "charge")
     list_select_related = ("attempt__brief__agent",)
     search_fields = (
         *("requested_model", "returned_model", "provider_request_id", "request_sha256", "reply_sha256"),
@@ -169,28 +175,20 @@ class CallAdmin(FactAdmin):
     date_hierarchy = "started_at"
     ordering = ("-started_at", "-id")
     fieldsets = (
-        (None, {"fields": ("attempt", "position", "role", "number", "requested_model", "returned_model")}),
+        (None, {"fields": ("attempt", "position", "number", "public_page")}),
         ("Cost", {"fields": (*TOKENS, "charge", "tokens_charged", number("usd"), "price")}),
         (
             "Course",
-            {
-                "fields": (
-                    *("started_at", "latency_ms", "finish_reason", state("error_class"), "error_detail", "status"),
-                    *("provider_request_id", "request_sha256", "reply_sha256"),
-                )
-            },
-        ),
-        ("Messages", {"classes": ("collapse",), "fields": (json_text("messages"),)}),
-        ("Reply, verbatim", {"classes": ("collapse",), "fields": (verbatim("reply"),)}),
-        (
-            "Parameters and usage as reported",
-            {"classes": ("collapse",), "fields": (json_text("parameters"), json_text("usage_raw"))},
+            {"fields": ("started_at", "latency_ms", state("error_class"), "status", "request_sha256", "reply_sha256")},
         ),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         large = ("messages", "reply", "usage_raw", "parameters", "attempt__reply", "attempt__deliberation")
         return super().get_queryset(request).defer(*large, "attempt__brief__content")
+
+    def public_path(self, row: Call) -> str:
+        return f"/calls/{row.pk}/"
 
 
 class CutoffForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy only

@@ -231,7 +231,7 @@ class Call(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"call {self.position} of attempt {self.attempt_id}: {self.role}"
+        return f"call {self.position} of attempt {self.attempt_id}"
 
 
 class KeptReply(models.Model):

@@ -4,12 +4,17 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from competition import admin_backtests, admin_seasons, admin_tokens  # noqa: F401 - registers them
+from competition import admin_backtests, admin_seasons, admin_tokens, admin_users  # noqa: F401 - registers them
 from competition.models import Cycle, Heartbeat, ReliabilityRun, Standing, Turn
 from market.admin_facts import FactAdmin, json_text, money, number, related, state
 
 admin.site.site_header = admin.site.site_title = "Open Outcry"
-admin.site.index_title = "What is on record"
+admin.site.index_title = "Dashboard"
+
+
+WHY_ELSEWHERE = (
+    "What the entry said, and why it counts or not, is on the public page: no text of a model is shown here."
+)
 
 
 def cycle_path(cycle: Cycle) -> str:
@@ -52,7 +57,6 @@ class TurnAdmin(FactAdmin):
         related("entry__slug", "entry"),
         state("state"),
         state("verdict"),
-        "verdict_reason",
         money("value_after"),
         "public_page",
     )
@@ -63,8 +67,7 @@ class TurnAdmin(FactAdmin):
     ordering = ("-cycle__due_at", "cycle", "entry__number")
     fieldsets = (
         (None, {"fields": ("cycle", "entry", "brief", state("state"), "lease_until")}),
-        ("Verdict", {"fields": (state("verdict"), "verdict_reason", "decided_at", json_text("violations"))}),
-        ("Decision", {"classes": ("collapse",), "fields": (json_text("decision"), json_text("unwrapped"))}),
+        ("Verdict", {"description": WHY_ELSEWHERE, "fields": (state("verdict"), "decided_at")}),
         (
             "Trade",
             {

@@ -27,7 +27,7 @@ from competition.season_forms import EntryForm, SeasonForm, rules_text
 from competition.services.demo import UNIVERSE, last_monday
 from competition.services.projections import SeasonCost, season_cost
 from competition.services.seasons import SeasonRefused, enter, open_season
-from market.admin_facts import FactInline, PublicPage, ViewOnly, preformatted, state
+from market.admin_facts import FactInline, ModelAdmin, PublicPage, ViewOnly, preformatted, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class EntryInline(FactInline):
 
 
 @admin.register(Season)
-class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
+class SeasonAdmin(PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
     form = SeasonForm
     list_display = ("name", "slug", state("state"), "entered", "opened_at", "closed_at", "public_page")
     list_filter = ("state",)
@@ -80,9 +80,6 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
     date_hierarchy = "opened_at"
     ordering = ("-id",)
     actions = ("open_chosen",)
-
-    class Media:
-        css = {"all": ["market/admin_facts.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Season]:
         seasons: QuerySet[Season] = super().get_queryset(request).annotate(entries_count=Count("entries"))
@@ -170,7 +167,7 @@ class SeasonAdmin(PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc] 
 
 
 @admin.register(Entry)
-class EntryAdmin(ViewOnly, PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
+class EntryAdmin(ViewOnly, PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
     """An agent enters a draft, with a portfolio of its own, and stays as it entered."""
 
     form = EntryForm

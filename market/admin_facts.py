@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model
@@ -12,6 +12,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from market.core.canonical import plain
+
+if TYPE_CHECKING:  # Unfold's classes are Django's with another look, and carry no types
+    from django.contrib.admin import ModelAdmin as ModelAdmin
+    from django.contrib.admin import TabularInline
+else:
+    from unfold.admin import ModelAdmin, TabularInline
 
 GOOD = frozenset({"answered", "closed", "filled", "hold", "open", "rebalance", "settled"})
 BAD = frozenset({"expired", "held", "late", "missed", "no_answer", "over_budget", "quarantined", "rejected", "silent"})
@@ -48,7 +54,7 @@ class PublicPage:
         return self.public_path(row)
 
 
-class FactAdmin(ViewOnly, PublicPage, admin.ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
+class FactAdmin(ViewOnly, PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
     """Lists and pages of facts."""
 
     fields: ClassVar[Any] = None  # columns may stand among them, which the types of Django do not know
@@ -56,11 +62,8 @@ class FactAdmin(ViewOnly, PublicPage, admin.ModelAdmin):  # type: ignore[type-ar
     actions = None
     show_full_result_count = False  # one more count of a table that only grows
 
-    class Media:
-        css = {"all": ["market/admin_facts.css"]}
 
-
-class FactInline(ViewOnly, admin.TabularInline):  # type: ignore[type-arg]  # generic for mypy only
+class FactInline(ViewOnly, TabularInline):  # type: ignore[type-arg]  # generic for mypy only
     """Facts shown on the page of what they belong to."""
 
     fields: ClassVar[Any] = None
@@ -117,15 +120,6 @@ def json_text(name: str) -> Column:
 
     def column(row: Any) -> SafeString:
         return preformatted(json.dumps(getattr(row, name), indent=2, ensure_ascii=False))
-
-    return _column(name, column)
-
-
-def verbatim(name: str) -> Column:
-    """A text exactly as it came, escaped."""
-
-    def column(row: Any) -> SafeString:
-        return preformatted(getattr(row, name))
 
     return _column(name, column)
 

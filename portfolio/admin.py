@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from market.admin_facts import FactAdmin, FactInline, money, number, related, state
+from market.admin_facts import FactAdmin, FactInline, json_text, money, number, related, state
 from market.core.canonical import plain
 from portfolio import exchange_admin  # noqa: F401 - registers them
 from portfolio.exchange_models import Reconciliation
@@ -175,7 +175,10 @@ class ReconciliationAdmin(FactAdmin):
     list_filter = ("is_wipe", "epoch")
     date_hierarchy = "at"
     ordering = ("-id",)
-    fields = ("at", "epoch", "seconds", "requests", "orders", "under_way", "is_wipe", "trouble", "findings", "lines")
+    fields = (
+        *("at", "epoch", "seconds", "requests", "orders", "under_way", "is_wipe", "trouble"),
+        *(json_text("findings"), json_text("lines")),
+    )
 
     def public_path(self, row: Reconciliation) -> str:
         return "/status/"
