@@ -15,15 +15,15 @@ def main() -> None:
     from django.core.management import call_command
 
     import tests.conftest  # noqa: F401 - engines, settings
-    from tests.databases import _connected_to, _database
+    from tests.databases import connected_to, database
     from tests.schedules.run import run_many
 
     logging.disable(logging.CRITICAL)
     first, number = (int(given) for given in (*sys.argv[1:], *("0", "500")[len(sys.argv) - 1 :]))
     template = f"schedules_{os.getpid()}"
     began = time.monotonic()
-    with _database(template):
-        with _connected_to(template):
+    with database(template):
+        with connected_to(template):
             call_command("migrate", verbosity=0)
         counts = run_many(template, range(first, first + number))
     told = {"name": "schedules", "seconds": round(time.monotonic() - began), **counts}
