@@ -47,6 +47,7 @@ urlpatterns = [
     # the site
     path("seasons/", site.seasons, name="seasons"),
     path("status/", site.status, name="status"),
+    path("reliability/", site.reliability, name="reliability"),
     path("about/", site.about, name="about"),
     path("theme/", site.theme, name="theme"),
     # for programs, and for whoever looks for the site

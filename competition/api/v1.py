@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.renderers import BaseRenderer
 
-from competition.api import analyses, backtests, boards, cycles, markets, portfolios, resets, statuses
+from competition.api import analyses, backtests, boards, cycles, markets, portfolios, reliability, resets, statuses
 from competition.api.faults import answer_faults
 from competition.api.freshness import fresh
 from competition.api.throttles import READS
@@ -55,6 +55,7 @@ def made_api() -> NinjaAPI:
     made.add_router("", boards.router)
     made.add_router("", cycles.router)
     made.add_router("", statuses.router)
+    made.add_router("", reliability.router)
     made.add_router("market", markets.router)
     made.add_router("portfolio", portfolios.router)
     made.add_router("portfolio", resets.router)

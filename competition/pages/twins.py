@@ -20,6 +20,7 @@ _TWINS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "backtest": lambda part: f"{V1}/backtest/runs/{part['key']}",
     "seasons": lambda part: f"{V1}/seasons",
     "status": lambda part: f"{V1}/status",
+    "reliability": lambda part: f"{V1}/reliability",
 }
 
 

@@ -51,7 +51,7 @@ class Cycles(Feed):  # type: ignore[type-arg]  # generic for mypy only
 
 class _Pages(Sitemap):  # type: ignore[type-arg]  # generic for mypy only
     def items(self) -> Sequence[str]:
-        return ("home", "seasons", "status", "about", "api_docs")
+        return ("home", "seasons", "status", "reliability", "about", "api_docs")
 
     def location(self, item: Any) -> str:
         return reverse(item)

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from competition.pages.about import vendored
 from competition.pages.frame import archive_frame
+from competition.pages.reliability import reliability_page
 from competition.pages.seasons import seasons_page
 from competition.pages.status import status_page
 from competition.views.answers import THEMES, answer, fragment_of
@@ -24,6 +25,11 @@ def seasons(request: HttpRequest) -> HttpResponse:
 def status(request: HttpRequest) -> HttpResponse:
     context = {"frame": archive_frame(), "page": status_page(timezone.now())}
     return answer(request, "status.html", context, fragment=fragment_of(request, ("status",)))
+
+
+@require_safe
+def reliability(request: HttpRequest) -> HttpResponse:
+    return answer(request, "reliability.html", {"frame": archive_frame(), "page": reliability_page(timezone.now())})
 
 
 @require_safe

@@ -12,7 +12,7 @@ from tests.pages.seasons import Played
 
 PAGES = (
     *("/", "/s/played/", "/s/played/e/swinger/", "/s/played/c/3/", "/s/played/rules/", "/s/played/costs/"),
-    *("/seasons/", "/status/"),
+    *("/seasons/", "/status/", "/reliability/"),
 )
 ATOM = "{http://www.w3.org/2005/Atom}"
 

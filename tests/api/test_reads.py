@@ -23,6 +23,7 @@ READS = {
     "cycles/3": 7,
     "cycles/3?entry=swinger": 8,
     "status": 11,
+    "reliability": 9,
     "market/candles?symbol=BTCUSDT": 2,
     "market/price": 2,
     "market/indicators": 2,
@@ -47,7 +48,7 @@ def test_a_read_keeps_to_its_number_of_queries(
 @pytest.mark.parametrize("path", READS)
 def test_figures_come_with_the_season_its_mode_and_the_hash_of_its_rules(played: Played, path: str) -> None:
     found = data(path)
-    if path in ("status", "seasons", "backtest/runs"):
+    if path in ("status", "reliability", "seasons", "backtest/runs"):
         return
     said = found["provenance"]
     assert (said["season"], said["mode"]) == ("played", "demo")

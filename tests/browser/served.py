@@ -83,6 +83,7 @@ def pages_of(asked: Asked) -> dict[str, str]:
         "backtest form": "/backtests/new/",
         "seasons": "/seasons/",
         "status": "/status/",
+        "reliability": "/reliability/",
         "about": "/about/",
         "API docs": "/api/v1/docs",
         "not found": "/s/nope/",

@@ -24,7 +24,7 @@ ABOUT_A_SEASON = [
     "m/BTCUSDT/",
     "compare/?e=swinger&e=vandal",
 ]
-ABOUT_THE_SITE = ["/", "/seasons/", "/status/", "/about/"]
+ABOUT_THE_SITE = ["/", "/seasons/", "/status/", "/reliability/", "/about/"]
 
 
 @pytest.mark.parametrize("path", ABOUT_A_SEASON)
