@@ -45,7 +45,7 @@ def audit(**kwargs: Any) -> None:
 
 @shared_task(name="competition.tasks.fetch")
 def fetch(**kwargs: Any) -> None:
-    feeding.fetch_market()
+    feeding.fetch_market(timezone.now())
 
 
 @shared_task(name="competition.tasks.play_backtest")

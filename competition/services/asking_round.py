@@ -8,8 +8,8 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Awaitable, Callable, Collection, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -52,22 +52,30 @@ def ask_now(cycle_id: int) -> int:
     return ask_cycle(cycle_id, timezone.now, lambda: runners_at(addresses_in(usual, others)), who_is_away=away)
 
 
+def _thread_of_its_own() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask-db")
+
+
 def ask_cycle(
     cycle_id: int,
     clock: Clock,
     open_runner: Callable[[], AbstractAsyncContextManager[Ask]],
     new_token: Callable[[], uuid.UUID] = uuid.uuid4,
     who_is_away: Away = nobody,
+    *,
+    run: Callable[[Coroutine[Any, Any, int]], int] = asyncio.run,
+    database: Callable[[], AbstractContextManager[Executor]] = _thread_of_its_own,
 ) -> int:
     """Ask everyone in the cycle who has no verdict and is not being asked already; returns how many were asked.
 
-    Of `who_is_away`, those named are left alone until the next round.
+    Of `who_is_away`, those named are left alone until the next round. `run` waits in the loop, `database` does what
+    touches the database: both are arguments, so that a made-up clock can drive them.
     """
-    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask-db") as database:
+    with database() as executor:
         try:
-            return asyncio.run(_round(cycle_id, clock, open_runner, new_token, who_is_away, database))
+            return run(_round(cycle_id, clock, open_runner, new_token, who_is_away, executor))
         finally:
-            database.submit(connections.close_all).result()
+            executor.submit(connections.close_all).result()
 
 
 async def _round(
@@ -76,7 +84,7 @@ async def _round(
     open_runner: Callable[[], AbstractAsyncContextManager[Ask]],
     new_token: Callable[[], uuid.UUID],
     who_is_away: Away,
-    database: ThreadPoolExecutor,
+    database: Executor,
 ) -> int:
     async def in_database(work: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(database, partial(work, *args))

@@ -4,7 +4,6 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
 from pydantic import ValidationError
 
 from competition.core.rules import FROZEN, Rules
@@ -22,12 +21,12 @@ logger = logging.getLogger(__name__)
 DEFAULT_TIMEFRAME = "1h"
 
 
-def fetch_market() -> Run | None:
+def fetch_market(now: datetime) -> Run | None:
     """One run of the feed, if this installation reads the exchange; None when it does not or another is at it."""
     if settings.MARKET_DATA != BINANCE:
         logger.warning("nothing is fetched: MARKET_DATA is %s", settings.MARKET_DATA)
         return None
-    run = refresh(followed_series(timezone.now()), settings.EXCHANGE_DOUBLE)
+    run = refresh(followed_series(now), settings.EXCHANGE_DOUBLE)
     if run:
         told = ", ".join(f"{name} {run.requests[name]} requests of weight {run.weight[name]}" for name in run.requests)
         logger.info("market: %d candles, %d readings; %s", run.candles, run.readings, told or "nothing asked")

@@ -5,6 +5,7 @@ looks at the row before it acts, and the next tick dispatches again whatever is 
 """
 
 import logging
+import uuid
 from collections.abc import Callable
 from datetime import datetime
 
@@ -20,7 +21,7 @@ from competition.services.closing import close_cycle
 from competition.services.cycles import Setting, brief_cycle, open_due, say_why_waiting
 from competition.services.markets import candles_of, readings_of
 from competition.services.seasons import close_season, is_over
-from competition.services.trading import freeze_trade_prices, planned_trade_time, trade_cycle
+from competition.services.trading import NewToken, freeze_trade_prices, planned_trade_time, trade_cycle
 from competition.services.venue_account import account_if_any
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker
@@ -65,7 +66,12 @@ def is_passing(error: Exception) -> bool:
     return getattr(error.__cause__, "sqlstate", None) in PASSING_SQLSTATES
 
 
-def advance(cycle_id: int, clock: Callable[[], datetime], connect: Connect = account_if_any) -> str:
+def advance(
+    cycle_id: int,
+    clock: Callable[[], datetime],
+    connect: Connect = account_if_any,
+    new_token: NewToken = uuid.uuid4,
+) -> str:
     """Take a cycle as far as it can go now without waiting for replies; returns the state it is left in.
 
     A step that breaks says so on the cycle, so that its end does not blame anybody else, and is tried again.
@@ -73,7 +79,7 @@ def advance(cycle_id: int, clock: Callable[[], datetime], connect: Connect = acc
     while True:
         cycle = Cycle.objects.select_related("season").get(id=cycle_id)
         try:
-            if not _step(cycle, clock, connect):
+            if not _step(cycle, clock, connect, new_token):
                 return cycle.state
         except (OperationalError, InterfaceError):
             raise
@@ -82,7 +88,7 @@ def advance(cycle_id: int, clock: Callable[[], datetime], connect: Connect = acc
             raise
 
 
-def _step(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> bool:
+def _step(cycle: Cycle, clock: Callable[[], datetime], connect: Connect, new_token: NewToken) -> bool:
     """One step out of the state the cycle is in; False when there is nothing to do yet."""
     rules = cycle.season.rule_book
     match CycleState(cycle.state):
@@ -93,18 +99,18 @@ def _step(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> bool
         case CycleState.TRADING:
             if cycle.trade_snapshot_id is None:
                 return freeze_trade_prices(cycle.id, clock(), candles_of(rules), readings_of(rules))
-            return _trade(cycle, clock, connect)
+            return _trade(cycle, clock, connect, new_token)
         case CycleState.CLOSING:
             return close_cycle(cycle.id, clock())
     return False
 
 
-def _trade(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> bool:
+def _trade(cycle: Cycle, clock: Callable[[], datetime], connect: Connect, new_token: NewToken) -> bool:
     rules = cycle.season.rule_book
     if rules.fills == "reference":
-        return trade_cycle(cycle.id, clock, paper_broker)
+        return trade_cycle(cycle.id, clock, paper_broker, new_token)
     with executing.desk_of(cycle, clock, connect) as desk:
-        return trade_cycle(cycle.id, clock, lambda snapshot, setting: desk)
+        return trade_cycle(cycle.id, clock, lambda snapshot, setting: desk, new_token)
 
 
 def paper_broker(snapshot: Snapshot, setting: Setting) -> Broker:

@@ -49,6 +49,7 @@ logger = logging.getLogger(__name__)
 WINDOW_OVER = "the trade window had ended"
 # (snapshot to trade at, season's setting) -> who fills
 BrokerFor = Callable[[Snapshot, Setting], Broker]
+NewToken = Callable[[], uuid.UUID]
 
 
 def planned_trade_time(rules: Rules, cycle: Cycle, now: datetime) -> datetime:
@@ -103,7 +104,9 @@ def _void_trading(cycle_id: int, now: datetime) -> bool:
     return True
 
 
-def trade_cycle(cycle_id: int, clock: Callable[[], datetime], broker_for: BrokerFor) -> bool:
+def trade_cycle(
+    cycle_id: int, clock: Callable[[], datetime], broker_for: BrokerFor, new_token: NewToken = uuid.uuid4
+) -> bool:
     """Carry out every decided turn that nobody is working on; True when all turns of the cycle are terminal.
 
     After the trade window nothing is placed any more: a turn that was interrupted is finished from its record, and
@@ -123,7 +126,7 @@ def trade_cycle(cycle_id: int, clock: Callable[[], datetime], broker_for: Broker
         broker = closed_broker(setting.rules, clock)
     open_turns = cycle.turns.filter(state=TurnState.DECIDED).order_by("entry__number")
     for turn_id in open_turns.values_list("id", flat=True):
-        _trade(turn_id, cycle, setting, snapshot, broker, clock)
+        _trade(turn_id, cycle, setting, snapshot, broker, clock, new_token())
     return end_trading(cycle.id, clock())
 
 
@@ -160,8 +163,8 @@ def _trade(
     snapshot: Snapshot,
     broker: Broker,
     clock: Callable[[], datetime],
+    token: uuid.UUID,
 ) -> None:
-    token = uuid.uuid4()
     now = clock()
     lease_until = now + timedelta(seconds=setting.rules.turn_lease_s)
     free = Turn.objects.filter(id=turn_id, state=TurnState.DECIDED).exclude(lease_until__gt=now)

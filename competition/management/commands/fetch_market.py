@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
 from competition.services.feeding import fetch_market
 from competition.services.markets import BINANCE
@@ -22,7 +23,7 @@ class Command(BaseCommand):
         if settings.EXCHANGE_DOUBLE:
             self.stderr.write(f"From the double at {settings.EXCHANGE_DOUBLE}: this is not the market.")
         try:
-            run = fetch_market()
+            run = fetch_market(timezone.now())
         except ForbiddenHost as error:
             raise CommandError(str(error)) from error
         if run is None:
