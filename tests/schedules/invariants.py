@@ -34,7 +34,7 @@ def violations(world: World) -> Iterator[str]:
     for strange in by_order.keys() - orders.keys():
         yield f"the exchange has {strange}, and we have no such order"
     for name, row in orders.items():
-        yield from _order(row, by_order[name], is_booked=world.stage.season.rule_book.fills == "venue")
+        yield from order_against(row, by_order[name], is_booked=world.stage.season.rule_book.fills == "venue")
     yield from faults(world.stage.season, world.stage.now)
 
 
@@ -46,7 +46,7 @@ def _everything_ended(world: World) -> Iterator[str]:
         yield f"of {world.weeks} weeks {[(c.number, c.state) for c in cycles.all()]} came about"
 
 
-def _order(row: Order, accepted: list[Accepted], *, is_booked: bool) -> Iterator[str]:
+def order_against(row: Order, accepted: list[Accepted], *, is_booked: bool) -> Iterator[str]:
     name = row.client_order_id
     if len(accepted) > 1:
         yield f"{name} was accepted {len(accepted)} times: {[one.client_order_id for one in accepted]}"

@@ -1,0 +1,131 @@
+"""Schedules one after another on a scratch database."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.test import override_settings
+
+from agents.core.roster import Profile
+from competition.models import Season, Standing
+from competition.services.seasons import draft_season, open_season
+from portfolio.models import Journal, Order
+from tests.live.stage import weekly_rules
+from tests.simulation.lines import Lines, lines
+from tests.simulation.oracle import Violation, check_end, check_safety
+from tests.simulation.scratch import Scratch
+from tests.simulation.world import World
+
+SYMBOLS = ("BTCUSDT", "ETHUSDT", "ADAUSDT")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What kind of season a seed plays."""
+
+    venue: str  # "paper", "venue" or "proof"
+    weeks: int
+    entries: int
+    daily_tokens: int
+
+
+@dataclass(slots=True)
+class Played:
+    """What came of one schedule: the hash of all that happened, what was counted, and what was broken."""
+
+    seed: int
+    sha256: str = ""
+    counted: Counter[tuple[str, str]] = field(default_factory=Counter)
+    violation: str = ""
+    cpu_s: float = 0.0
+
+
+def shape_of(seed: int) -> Shape:
+    """Most are a week of one or two models on paper or at the exchange; some go on into the next, some are poor."""
+    venue = ("venue", "paper", "venue", "paper", "proof")[seed % 5]
+    return Shape(venue, 2 if seed % 4 == 0 else 1, 2 if seed % 3 == 0 else 1, 30_000 if seed % 7 == 0 else 2_000_000)
+
+
+def build(shape: Shape) -> Season:
+    execution = "paper" if shape.venue == "paper" else "testnet"
+    fills = "venue" if shape.venue == "venue" else "reference"
+    rules = weekly_rules(
+        universe=SYMBOLS,
+        cycles=shape.weeks,
+        execution=execution,
+        fills=fills,
+        slippage_bps="30",
+        drift_band="0.01",
+    )
+    profiles = [
+        Profile(f"model-{n}", f"Model {n}", "single", "offline/steady", {"seed": n})
+        for n in range(1, shape.entries + 1)
+    ]
+    season = draft_season("simulated", "Simulated", rules, profiles)
+    return open_season(season.id, rules.starts_at - timedelta(hours=1))
+
+
+class Theatre:
+    """A scratch database with its lines, on which schedules are played."""
+
+    def __init__(self, opened: Lines) -> None:
+        self._lines, self._scratch = opened, Scratch()
+
+    def play(
+        self, seed: int, shape: Shape | None = None, change: Callable[[World], None] = lambda world: None
+    ) -> Played:
+        """One schedule from its seed. What it breaks is in the result, as a story."""
+        shape = shape or shape_of(seed)
+        began, played = time.process_time(), Played(seed)
+        self._scratch.begin(shape, lambda: build(shape))
+        world = World(seed, Season.objects.get(slug="simulated"), self._lines)
+        change(world)
+        try:
+            with override_settings(DAILY_TOKEN_BUDGET=shape.daily_tokens):
+                world.play(lambda: check_safety(world))
+                check_end(world)
+        except Violation as violation:
+            played.violation = str(violation)
+        except Exception as error:
+            told = "\n".join(world.log[-60:])
+            played.violation = f"{type(error).__name__}: {error}\n\nseed {seed}\n{told}"
+        finally:
+            self._end_of(world)
+        played.sha256, played.counted = hash_of(world), world.counted
+        played.cpu_s = time.process_time() - began
+        return played
+
+    def _end_of(self, world: World) -> None:
+        """Nobody of a schedule lives on after it, whatever ended it."""
+        for actor in world.stage.actors:
+            actor.is_killed = True
+        while world.stage.actors:
+            for actor in list(world.stage.actors):
+                if actor.is_waiting and not actor.answered.wait(0.01):
+                    continue
+                actor.is_waiting = actor.in_statement = False
+                actor.go()
+                if actor.is_over:
+                    world.stage.actors.remove(actor)
+                    actor.line.give_back()
+
+
+def hash_of(world: World) -> str:
+    """Of everything that was told, and of the record that it left."""
+    journals = Journal.objects.order_by("portfolio__key", "sequence").values_list("portfolio__key", "key", "hash")
+    orders = Order.objects.order_by("client_order_id").values_list("client_order_id", "state", "quantity")
+    board = Standing.objects.order_by("cycle__number", "revision", "position").values_list("entry__slug", "value")
+    told = "\n".join([*world.log, *map(str, journals), *map(str, orders), *map(str, board)])
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+@contextmanager
+def theatre(**shape: Any) -> Iterator[Theatre]:
+    """On the connected database, which has to be one that nobody needs."""
+    with lines(**shape) as opened:
+        yield Theatre(opened)
