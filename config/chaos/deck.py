@@ -3,6 +3,7 @@
 So a run of half a minute has met each of them once, and a longer one none much oftener than the others.
 """
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ TICKERS = ("ticker", "third ticker")
 WRITERS = (*TICKERS, "beat", "executor", "orchestrator")  # who may change the record
 PROCESSES = (*WRITERS, "runner", EXCHANGE, "web")
 PARENTS = ("executor", "runner")  # who work through children
-PAUSE_S, DOWN_S, FROZEN_S = (0.3, 1.4), (0.0, 2.0), (0.5, 3.5)
+PAUSE_S, DOWN_S, FROZEN_S = (0.3, 2.2), (0.0, 2.0), (0.5, 3.5)
+MACHINE_EVERY = 3  # decks, since after it every process has to start at once
 
 
 class Deed(StrEnum):
@@ -43,15 +45,15 @@ DECK = (
     (Deed.FLUSH, REDIS),
     (Deed.LOSE_ANSWER, EXCHANGE),
 )
-# What takes a short run too long: the whole machine goes down and comes up.
-LATER = ((Deed.KILL, EVERYTHING),)
+# The whole machine goes down and comes up.
+MACHINE = (Deed.KILL, EVERYTHING)
 
 
 def dealt(seed: int) -> Iterator[Fault]:
     """Faults without end, the same for the same seed."""
-    dice, cards = random.Random(seed), DECK  # noqa: S311 - faults, not a secret
-    while True:
+    dice = random.Random(seed)  # noqa: S311 - faults, not a secret
+    for number in itertools.count(1):
+        cards = (*DECK, MACHINE) if number % MACHINE_EVERY == 0 else DECK
         for deed, whom in dice.sample(cards, len(cards)):
             spell = FROZEN_S if deed is Deed.FREEZE else DOWN_S
             yield Fault(deed, whom, dice.uniform(*PAUSE_S), dice.uniform(*spell))
-        cards = (*DECK, *LATER)

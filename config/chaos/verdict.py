@@ -65,10 +65,10 @@ def counts(season: Season) -> Mapping[str, int]:
     attempts = Counter(OrderAttempt.objects.values_list("state", flat=True))
     return {
         "cycles ended": sum(states[state.value] for state in TERMINAL_CYCLES),
-        **{f"of them {state}": states[state] for state in ("closed", "held", "missed")},
+        **{f"cycles {state}": states[state] for state in ("closed", "held", "missed")},
         "turns": turns.total(),
         "orders": Order.objects.count(),
-        "executed at the exchange": sum(attempts[state.value] for state in EXECUTED),
-        "of unknown outcome at the end": sum(attempts[state.value] for state in LIVE),
+        "orders executed at the exchange": sum(attempts[state.value] for state in EXECUTED),
+        "orders of unknown outcome at the end": sum(attempts[state.value] for state in LIVE),
         "journals": Journal.objects.count(),
     }

@@ -23,6 +23,7 @@ KINDS = (
     "backtest form",
     "seasons",
     "status",
+    "reliability",
     "about",
     "API docs",
     "not found",

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 
 from competition.models import ReliabilityRun
-from config.chaos.deck import DECK, EVERYTHING, Deed, dealt
+from config.chaos.deck import DECK, EVERYTHING, dealt
 from config.chaos.exchange_log import OurAttempt, differences, read
 from config.chaos.season import contestants, open_one
 from config.chaos.witness import Witness
@@ -36,9 +36,10 @@ def test_the_same_seed_deals_the_same_and_another_does_not() -> None:
     assert deals[0] == deals[1] != deals[2]
 
 
-def test_the_whole_machine_goes_down_in_every_deal_but_the_first() -> None:
-    later = islice(dealt(5), len(DECK), 2 * len(DECK) + 1)
-    assert [fault.deed for fault in later if fault.whom == EVERYTHING] == [Deed.KILL]
+def test_the_whole_machine_goes_down_once_in_every_third_deck() -> None:
+    faults = islice(dealt(5), 6 * len(DECK) + 2)
+    places = [place for place, fault in enumerate(faults) if fault.whom == EVERYTHING]
+    assert [place // len(DECK) for place in places] == [2, 5]
 
 
 # -- The exchange's log beside ours -----------------------------------------------------------------
@@ -127,13 +128,12 @@ def test_a_site_under_kills_and_freezes_loses_nothing_doubles_nothing_and_ends_e
     own_database: str, folder: Path
 ) -> None:
     out, story = StringIO(), StringIO()
-    call_command("chaos", minutes=0.3, seed=12, json=True, leave_unknown=True, stdout=out, stderr=story)
+    call_command("chaos", minutes=0.3, seed=14, json=True, leave_unknown=True, stdout=out, stderr=story)
     kept = ReliabilityRun.objects.get()
     assert json.loads(out.getvalue())["violations"] == kept.violations == 0, story.getvalue()
     assert kept.counts["cycles ended"] == 3
-    assert kept.counts["of them closed"] >= 1, "a machine under load may miss those under faults"
-    assert kept.faults["processes killed"] >= 2
-    assert kept.faults["processes frozen"] >= 2
-    assert kept.faults["PostgreSQL killed"] == 1
+    assert kept.counts["cycles closed"] >= 1, "a machine under load may miss those under faults"
+    assert kept.faults["processes killed"] >= 1
+    assert sum(kept.faults.values()) >= 6, "half a deck, on a machine with nothing else to do"
     assert "is killed. The record is read" in story.getvalue()
     assert list((folder / "chaos").glob("*")) == [], "nothing is left of a clean run"
