@@ -5,11 +5,12 @@ shown on public pages alone, under the strict one. Every row leads there.
 """
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import admin, messages
 from django.db.models import Exists, Max, OuterRef, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.utils import timezone
 
 from agents import checkup
@@ -33,7 +34,7 @@ class AgentAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
     list_filter = ("kind",)
     search_fields = ("name", "slug", "model")
     ordering = ("slug", "-version")
-    actions = ("preflight", "preflight_with_call")
+    actions = ("preflight", "preflight_with_call", "backtest")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         briefs = Brief.objects.filter(agent=OuterRef("pk"))
@@ -70,6 +71,12 @@ class AgentAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
     @admin.action(description="Preflight with one cheap call (costs a little)", permissions=["change"])
     def preflight_with_call(self, request: HttpRequest, queryset: QuerySet[Agent]) -> None:
         self._preflight(request, queryset, call=True)
+
+    @admin.action(description="Backtest …", permissions=["view"])
+    def backtest(self, request: HttpRequest, queryset: QuerySet[Agent]) -> HttpResponseRedirect:
+        """Leads to the form, which says what it will take and cost before it is sent."""
+        slugs = sorted(set(queryset.values_list("slug", flat=True)))
+        return HttpResponseRedirect(f"/backtests/new/?{urlencode({'agent': slugs}, doseq=True)}")
 
     def _preflight(self, request: HttpRequest, queryset: QuerySet[Agent], *, call: bool) -> None:
         now, caps = timezone.now(), caps_of(settings)

@@ -3,10 +3,19 @@
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.safestring import SafeString
 
-from competition import admin_backtests, admin_seasons, admin_tokens, admin_users  # noqa: F401 - registers them
+from competition import (  # noqa: F401 - registers them
+    admin_backtests,
+    admin_errands,
+    admin_seasons,
+    admin_tokens,
+    admin_users,
+)
+from competition.core.states import TERMINAL_CYCLES
 from competition.models import Cycle, Heartbeat, ReliabilityRun, Standing, Turn
-from market.admin_facts import FactAdmin, json_text, money, number, related, state
+from market.admin_facts import FactAdmin, act, json_text, money, number, related, state
 
 admin.site.site_header = admin.site.site_title = "Open Outcry"
 admin.site.index_title = "Dashboard"
@@ -43,7 +52,14 @@ class CycleAdmin(FactAdmin):
         "trade_as_of",
         "trade_snapshot",
         "closed_at",
+        "may_be_done",
     )
+
+    @admin.display(description="may be done")
+    def may_be_done(self, cycle: Cycle) -> SafeString | str:
+        if cycle.state in TERMINAL_CYCLES:
+            return "nothing: it has ended, and stays as it ended"
+        return act("Retry stage …", reverse("admin:competition_errand_ask", args=["retry"]), cycle=cycle.pk)
 
     def public_path(self, row: Cycle) -> str:
         return cycle_path(row)

@@ -13,6 +13,7 @@ from agents.models import Attempt, AttemptOutcome, Budget
 from competition.backtest_models import Backtest
 from competition.core.schedule import boundary
 from competition.core.states import TERMINAL_CYCLES, BacktestState, SeasonState, TurnState
+from competition.errands import EntryPause, Errand
 from competition.models import Cycle, Season, Turn
 from competition.pages.figures import Moment, moment, relative
 from competition.pages.status import Beat, StatusPage, status_page
@@ -24,6 +25,7 @@ from portfolio.exchange_models import Incident, TradingHalt
 
 FAILURES_SINCE = timedelta(days=7)
 SEASONS_MAX = 10
+ERRANDS_SHOWN = 5
 WITHOUT_DECISION = (VerdictKind.REJECTED, VerdictKind.SILENT, VerdictKind.OVER_BUDGET)
 
 
@@ -84,6 +86,8 @@ class Desk:
     budgets: tuple[Spent, ...]
     usd_today: str
     halt: TradingHalt | None
+    pauses: tuple[EntryPause, ...]
+    errands: tuple[Errand, ...]
 
 
 def desk_of(now: datetime) -> Desk:
@@ -100,6 +104,12 @@ def desk_of(now: datetime) -> Desk:
         budgets=tuple(_spent(row) for row in budgets),
         usd_today=plain(sum((row.usd_reserved + row.usd_spent for row in budgets), Decimal(0))),
         halt=standing_halt(),
+        pauses=tuple(
+            EntryPause.objects.in_force().exclude(entry__season__state="closed").select_related("entry__season")
+        ),
+        errands=tuple(
+            Errand.objects.select_related("season", "cycle__season", "asked_by").order_by("-id")[:ERRANDS_SHOWN]
+        ),
     )
 
 

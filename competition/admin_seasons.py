@@ -7,11 +7,13 @@ from typing import Any
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.db.models import Count, ForeignKey, QuerySet
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Exists, ForeignKey, OuterRef, QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,12 +24,12 @@ from agents.models import Agent
 from competition.core.rules import Rules
 from competition.core.schedule import boundary
 from competition.core.states import SeasonState, UndeclaredTransition
-from competition.models import Entry, Season
+from competition.models import Entry, EntryPause, Season
 from competition.season_forms import EntryForm, SeasonForm, rules_text
 from competition.services.demo import UNIVERSE, last_monday
 from competition.services.projections import SeasonCost, season_cost
 from competition.services.seasons import SeasonRefused, enter, open_season
-from market.admin_facts import FactInline, ModelAdmin, PublicPage, ViewOnly, preformatted, state
+from market.admin_facts import NOTHING, FactInline, ModelAdmin, PublicPage, ViewOnly, act, preformatted, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,16 @@ class SeasonAdmin(PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # gen
             return ((None, {"fields": ("name", "slug", "rules")}),)
         if obj.state == SeasonState.DRAFT:
             return ((None, {"fields": ("name", "slug", "next_steps", "rules")}),)
-        course = ("name", "slug", state("state"), "opened_at", "closed_at", "close_reason", "rules_sha256")
+        course = (
+            "name",
+            "slug",
+            state("state"),
+            "may_be_done",
+            "opened_at",
+            "closed_at",
+            "close_reason",
+            "rules_sha256",
+        )
         return ((None, {"fields": course}), ("Rules", {"fields": ("frozen_rules",)}))
 
     def get_inlines(self, request: HttpRequest, obj: Season | None) -> tuple[type[EntryInline], ...]:
@@ -130,12 +141,31 @@ class SeasonAdmin(PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # gen
     @admin.display(description="next steps")
     def next_steps(self, season: Season) -> SafeString:
         return format_html(
-            '<a href="{}?season={}">Enter an agent</a>. When all are in, choose “Open season” in the '
-            '<a href="{}">list of seasons</a>.',
-            reverse("admin:competition_entry_add"),
-            season.pk,
-            reverse("admin:competition_season_changelist"),
+            "{} {} What opening will do and cost is said before it is done.",
+            act("Enter an agent", reverse("admin:competition_entry_add"), season=season.pk),
+            act("Open season …", reverse("admin:competition_season_open", args=[season.pk])),
         )
+
+    @admin.display(description="may be done")
+    def may_be_done(self, season: Season) -> SafeString | str:
+        """An open season can be run now and rehearsed; it closes by itself when its calendar has ended."""
+        if season.state != SeasonState.OPEN:
+            return NOTHING
+        return format_html(
+            "{} {}",
+            act("Run now …", reverse("admin:competition_errand_ask", args=["look"])),
+            act("Ask everybody …", reverse("admin:competition_errand_ask", args=["rehearse"]), season=season.pk),
+        )
+
+    def get_urls(self) -> list[Any]:
+        opening_of = self.admin_site.admin_view(self.open_view)
+        return [path("<int:pk>/open/", opening_of, name="competition_season_open"), *super().get_urls()]
+
+    def open_view(self, request: HttpRequest, pk: int) -> TemplateResponse:
+        """What opening this season would do; the yes there is that of the list."""
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        return self._asked(request, [opening(get_object_or_404(Season, pk=pk), timezone.now())])
 
     @admin.action(description="Open season", permissions=["change"])
     def open_chosen(self, request: HttpRequest, queryset: QuerySet[Season]) -> TemplateResponse | None:
@@ -145,6 +175,9 @@ class SeasonAdmin(PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # gen
             for chosen in openings:
                 self._open(request, chosen.season, now)
             return None
+        return self._asked(request, openings)
+
+    def _asked(self, request: HttpRequest, openings: list[Opening]) -> TemplateResponse:
         context = {
             **self.admin_site.each_context(request),
             "title": "Open season?",
@@ -171,7 +204,7 @@ class EntryAdmin(ViewOnly, PublicPage, ModelAdmin):  # type: ignore[type-arg,mis
     """An agent enters a draft, with a portfolio of its own, and stays as it entered."""
 
     form = EntryForm
-    list_display = ("slug", "season", "number", "agent", "portfolio", "public_page")
+    list_display = ("slug", "season", "number", "agent", "portfolio", "asked", "public_page")
     list_filter = ("season", "agent__kind")
     list_select_related = ("season", "agent", "portfolio")
     search_fields = ("slug", "season__slug", "season__name", "agent__name", "portfolio__key")
@@ -179,7 +212,25 @@ class EntryAdmin(ViewOnly, PublicPage, ModelAdmin):  # type: ignore[type-arg,mis
     actions = None
 
     def get_fields(self, request: HttpRequest, obj: Entry | None = None) -> tuple[str, ...]:
-        return ("season", "agent", "portfolio", "slug", "number") if obj else ("season", "agent")
+        return ("season", "agent", "portfolio", "slug", "number", "asked") if obj else ("season", "agent")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Entry]:
+        pauses = EntryPause.objects.in_force().filter(entry=OuterRef("pk"))
+        entries: QuerySet[Entry] = super().get_queryset(request).annotate(is_paused=Exists(pauses))
+        return entries
+
+    @admin.display(description="asked")
+    def asked(self, entry: Entry) -> SafeString | str:
+        """Whether it is asked, and the way to change that."""
+        address = reverse("admin:competition_entrypause_add")
+        if entry.season.state == SeasonState.CLOSED:
+            return NOTHING
+        if entry.is_paused:  # type: ignore[attr-defined]  # annotated by get_queryset
+            return format_html(
+                '<span class="state state-bad">paused</span> {}',
+                act("Ask again …", f"{address}?entry={entry.pk}&paused="),
+            )
+        return act("Pause …", address, entry=entry.pk)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)

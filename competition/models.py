@@ -19,6 +19,8 @@ from competition.backtest_models import BacktestRun as BacktestRun
 from competition.backtest_models import Sweep as Sweep
 from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
+from competition.errands import EntryPause as EntryPause
+from competition.errands import Errand as Errand
 from competition.reliability_models import ReliabilityRun as ReliabilityRun
 from competition.tokens import ApiToken as ApiToken
 from market.core.symbols import Symbol, symbols_of

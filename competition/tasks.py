@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from competition.services import analyses, asking_round, auditing, executing, feeding, reconciling, ticking
+from competition.services import analyses, asking_round, auditing, errands, executing, feeding, reconciling, ticking
 from competition.services.venue_account import account_if_any
 
 
@@ -36,6 +36,16 @@ def analyse(row_id: int, **kwargs: Any) -> None:
 @shared_task(name="competition.tasks.execute")
 def execute(cycle_id: int, **kwargs: Any) -> None:
     executing.execute(cycle_id, timezone.now, account_if_any)
+
+
+@shared_task(name="competition.tasks.errand")
+def errand(errand_id: int, **kwargs: Any) -> None:
+    errands.run(errand_id, timezone.now, send, holds_keys=True)
+
+
+@shared_task(name="competition.tasks.run_errands")
+def run_errands(**kwargs: Any) -> None:
+    ticking.dispatch_errands(timezone.now(), send)
 
 
 @shared_task(name="competition.tasks.audit")
@@ -68,9 +78,15 @@ def reconcile(**kwargs: Any) -> None:
         reconciling.reconcile_account(timezone.now)
 
 
-STEPS = {ticking.ADVANCE: advance, ticking.ASK: ask, ticking.ANALYSE: analyse, ticking.EXECUTE: execute}
+STEPS = {
+    ticking.ADVANCE: advance,
+    ticking.ASK: ask,
+    ticking.ANALYSE: analyse,
+    ticking.EXECUTE: execute,
+    ticking.ERRAND: errand,
+}
 
-NAMES = {ticking.ANALYSE: "row_id"}  # what a step is about, if it is not a cycle
+NAMES = {ticking.ANALYSE: "row_id", ticking.ERRAND: "errand_id"}  # what a step is about, if it is not a cycle
 
 
 def send(step: str, row_id: int) -> None:

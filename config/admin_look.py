@@ -33,6 +33,8 @@ NAVIGATION = [
         _list("Seasons", "calendar_month", "competition", "season"),
         _list("Agents", "smart_toy", "agents", "agent"),
         _list("Entries", "group", "competition", "entry"),
+        _list("Pauses", "pause_circle", "competition", "entrypause"),
+        _list("Errands", "task_alt", "competition", "errand"),
         _list("Backtests", "science", "competition", "backtest"),
         closed=False,
     ),

@@ -80,6 +80,7 @@ class TradingHaltAdmin(FactAdmin):
     list_display = ("at", "halted", "reason", "who")
     ordering = ("-id",)
     fields = ("halted", "reason")
+    change_form_before_template = "admin/desk/_halt.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("portfolio.add_tradinghalt")

@@ -54,6 +54,15 @@ class AnalysisState(StrEnum):
     ENDED = "ended"
 
 
+class ErrandState(StrEnum):
+    """`QUEUED` waits for a worker, `RUNNING` is under a lease; what breaks off, or whose worker is gone, has failed."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
 TERMINAL_CYCLES = frozenset({CycleState.CLOSED, CycleState.HELD, CycleState.MISSED})
 TERMINAL_TURNS = frozenset({TurnState.SETTLED, TurnState.QUARANTINED})
 POSTED = frozenset({TurnState.SETTLED, TurnState.PROVISIONAL})  # what these executed is in the ledger
@@ -92,6 +101,12 @@ ANALYSIS_TRANSITIONS: Mapping[AnalysisState, frozenset[AnalysisState]] = {
     AnalysisState.ASKING: frozenset({AnalysisState.ENDED}),
     AnalysisState.ENDED: frozenset(),
 }
+ERRAND_TRANSITIONS: Mapping[ErrandState, frozenset[ErrandState]] = {
+    ErrandState.QUEUED: frozenset({ErrandState.RUNNING}),
+    ErrandState.RUNNING: frozenset({ErrandState.DONE, ErrandState.FAILED}),
+    ErrandState.DONE: frozenset(),
+    ErrandState.FAILED: frozenset(),
+}
 # By type, because members of different enumerations with the same text are equal to Python.
 TRANSITIONS: Mapping[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     SeasonState: SEASON_TRANSITIONS,
@@ -99,6 +114,7 @@ TRANSITIONS: Mapping[type[StrEnum], Mapping[Any, frozenset[Any]]] = {
     TurnState: TURN_TRANSITIONS,
     BacktestState: BACKTEST_TRANSITIONS,
     AnalysisState: ANALYSIS_TRANSITIONS,
+    ErrandState: ERRAND_TRANSITIONS,
 }
 
 

@@ -23,14 +23,15 @@ from competition.core.schedule import (
     market_time,
     too_late_to_open,
 )
-from competition.core.states import TERMINAL_CYCLES, CycleState, check_transition
-from competition.models import Cycle, Entry, Season, Standing, Turn
+from competition.core.states import TERMINAL_CYCLES, CycleState, TurnState, check_transition
+from competition.models import Cycle, Entry, EntryPause, Season, Standing, Turn
 from market.core.candles import Candles
 from market.core.readings import Readings
 from market.core.snapshot import Snapshot
 from market.core.symbols import Symbol
 from market.services import store_snapshot
 from portfolio.core.book import Book
+from portfolio.core.decisions import VerdictKind
 from portfolio.queries import books_of
 
 MISSED_PER_LOOK_MAX = 1000
@@ -179,9 +180,19 @@ def _write_briefs(
         briefs.append(Brief(agent=entry.agent, sha256=brief.sha256, content=brief.content, created_at=now))
     Brief.objects.bulk_create(briefs)
     pairs = zip(entries, briefs, strict=True)
-    Turn.objects.bulk_create(Turn(cycle=cycle, entry=entry, brief=brief) for entry, brief in pairs)
+    pauses = {pause.entry_id: pause for pause in EntryPause.objects.in_force().filter(entry__season=setting.season)}
+    Turn.objects.bulk_create(_turn(cycle, entry, brief, pauses.get(entry.id), now) for entry, brief in pairs)
     move(cycle, CycleState.ASKING)
     return True
+
+
+def _turn(cycle: Cycle, entry: Entry, brief: Brief, pause: EntryPause | None, now: datetime) -> Turn:
+    """A turn that waits to be asked; of an entry that is paused, one that is silent from the start."""
+    turn = Turn(cycle=cycle, entry=entry, brief=brief)
+    if pause:
+        turn.state, turn.verdict, turn.decided_at = TurnState.DECIDED.value, VerdictKind.SILENT.value, now
+        turn.verdict_reason = f"paused by {pause.who}: {pause.reason}"[:300]
+    return turn
 
 
 def last_board(season: Season) -> tuple[BoardLine, ...]:

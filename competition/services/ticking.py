@@ -14,7 +14,7 @@ from django.db.utils import InterfaceError, OperationalError
 
 from competition.core import play
 from competition.core.states import CycleState, SeasonState
-from competition.models import Cycle, Heartbeat, Season
+from competition.models import Cycle, Errand, Heartbeat, Season
 from competition.services import analyses, executing
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
@@ -29,9 +29,9 @@ from portfolio.testnet_desk import Connect
 
 logger = logging.getLogger(__name__)
 
-# (name of the step, id of its cycle or analysis): hands the step to whoever shall do it
+# (name of the step, id of its cycle, analysis or errand): hands the step to whoever shall do it
 Dispatch = Callable[[str, int], None]
-ADVANCE, ASK, ANALYSE, EXECUTE = "advance", "ask", "analyse", "execute"
+ADVANCE, ASK, ANALYSE, EXECUTE, ERRAND = "advance", "ask", "analyse", "execute", "errand"
 PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
 
@@ -55,10 +55,17 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
         dispatch(ASK if waiting_for_replies else ADVANCE, cycle_id)
     for analysis_id in analyses.waiting(now):
         dispatch(ANALYSE, analysis_id)
+    dispatch_errands(now, dispatch)
     executions = executing.due_executions()
     for cycle_id in executions:
         dispatch(EXECUTE, cycle_id)
     return len(due) + len(executions)
+
+
+def dispatch_errands(now: datetime, dispatch: Dispatch) -> None:
+    """Hand out what operators asked for."""
+    for errand_id in Errand.objects.waiting(now).order_by("id").values_list("id", flat=True):
+        dispatch(ERRAND, errand_id)
 
 
 def is_passing(error: Exception) -> bool:

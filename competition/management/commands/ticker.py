@@ -16,7 +16,7 @@ from django.db import connections
 from django.db.utils import InterfaceError, OperationalError
 from django.utils import timezone
 
-from competition.services import analyses, asking_round, executing, ticking
+from competition.services import analyses, asking_round, errands, executing, ticking
 from competition.services.venue_account import account_if_any
 
 logger = logging.getLogger(__name__)
@@ -40,7 +40,8 @@ class Command(BaseCommand):
             ThreadPoolExecutor(STEP_THREADS, thread_name_prefix="step") as taking,
             ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask") as asking,
         ):
-            pools = {ticking.ADVANCE: taking, ticking.EXECUTE: taking, ticking.ASK: asking, ticking.ANALYSE: asking}
+            pools = dict.fromkeys((ticking.ADVANCE, ticking.EXECUTE, ticking.ERRAND), taking)
+            pools |= dict.fromkeys((ticking.ASK, ticking.ANALYSE), asking)
             steps = Steps(pools)
             while not stop.is_set():
                 outlive_database_outage(partial(look, options["name"], steps.dispatch))
@@ -64,7 +65,7 @@ class Steps:
 
     def _run(self, step: str, cycle_id: int) -> None:
         try:
-            outlive_database_outage(partial(take_step, step, cycle_id))
+            outlive_database_outage(partial(take_step, step, cycle_id, self.dispatch))
         except Exception:
             logger.exception("step %s of cycle %s failed; the next tick tries again", step, cycle_id)
         finally:
@@ -80,12 +81,14 @@ def look(name: str, dispatch: ticking.Dispatch) -> None:
     ticking.tick(now, dispatch)
 
 
-def take_step(step: str, cycle_id: int) -> None:
+def take_step(step: str, cycle_id: int, dispatch: ticking.Dispatch) -> None:
     """Take a step here and now."""
     if step == ticking.ASK:
         asking_round.ask_now(cycle_id)
     elif step == ticking.ANALYSE:
         analyses.analyse_now(cycle_id)
+    elif step == ticking.ERRAND:
+        errands.run(cycle_id, timezone.now, dispatch, holds_keys=False)
     elif step == ticking.EXECUTE:
         executing.execute(cycle_id, timezone.now, account_if_any)
     else:
