@@ -22,6 +22,8 @@ urlpatterns = [
     # boards
     path("", board.home, name="home"),
     path("s/<slug:slug>/", board.season, name="season"),
+    path("s/<slug:slug>/equity/", board.equity, name="equity"),
+    path("s/<slug:slug>/equity.json", board.equity_json, name="equity_json"),
     # one season
     path("s/<slug:season_slug>/e/<slug:slug>/", entries.entry, name="entry"),
     path("s/<slug:season_slug>/c/<int:number>/", cycles.cycle, name="cycle"),
@@ -55,6 +57,7 @@ urlpatterns = [
     path("cycles.atom", found.Cycles(), name="feed"),
     path("sitemap.xml", sitemap, {"sitemaps": found.SITEMAPS}, name="sitemap"),
     path("robots.txt", found.robots, name="robots"),
+    path("speculation-rules.json", found.speculation, name="speculation"),
     path("llms.txt", found.llms, name="llms"),
     # for whoever keeps it running
     path("livez", health.livez, name="livez"),

@@ -85,6 +85,14 @@ def standings_of(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -
     )
 
 
+def equity_chart(season: Season, progress: Progress) -> Chart:
+    """The chart of a board by itself, for its table and its script: four queries."""
+    rules, entries = season.rule_book, entries_of(season)
+    board = standings_of(progress.closed, entries, rules)
+    curves = read_curves([entry.portfolio_id for entry in entries], progress.week, rules.capital)
+    return _chart(entries, names_by_slug(entries), rules, curves, board)
+
+
 def _chart(
     entries: Sequence[Entry],
     names: Mapping[str, EntryName],

@@ -128,7 +128,7 @@ def _data(lines: Sequence[Line], keys: Sequence[int], curves: Curves) -> dict[st
 
 
 def _still(values: Sequence[Decimal | None], low: Decimal, high: Decimal) -> str:
-    return polyline(values, STILL_WIDTH, STILL_HEIGHT, low, high)
+    return polyline(values, STILL_WIDTH, STILL_HEIGHT, low, high, places=0)
 
 
 def _last(values: Sequence[Decimal | None]) -> str:

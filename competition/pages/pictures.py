@@ -31,11 +31,13 @@ class Spark:
     start_y: str
 
 
-def polyline(values: Sequence[Decimal | None], width: int, height: int, low: Decimal, high: Decimal) -> str:
+def polyline(
+    values: Sequence[Decimal | None], width: int, height: int, low: Decimal, high: Decimal, *, places: int = 1
+) -> str:
     """Points of a curve between `low` (bottom) and `high` (top), gaps left out."""
     step = Decimal(width) / max(1, len(values) - 1)
     return " ".join(
-        f"{_short(step * index)},{_short(_y(value, height, low, high))}"
+        f"{_short(step * index, places)},{_short(_y(value, height, low, high), places)}"
         for index, value in enumerate(values)
         if value is not None
     )
@@ -77,5 +79,5 @@ def _y(value: Decimal, height: int, low: Decimal, high: Decimal) -> Decimal:
     return 1 + room * (1 - share)
 
 
-def _short(number: Decimal) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+def _short(number: Decimal, places: int = 1) -> str:
+    return f"{number:.{places}f}".removesuffix(".0")

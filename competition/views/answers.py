@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
@@ -21,6 +22,8 @@ def answer(
     twin = twin_of(request.resolver_match) if status == 200 else ""
     shared = {"theme": theme_of(request), "themes": THEMES, "twin": twin}
     response = render(request, name, {**shared, **context}, status=status)
+    if not fragment:
+        response.headers["Speculation-Rules"] = f'"{reverse("speculation")}"'
     patch_vary_headers(response, ("Cookie", "HX-Request", "HX-Target"))
     return response
 

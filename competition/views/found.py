@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.syndication.views import Feed
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.cache import patch_cache_control
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
@@ -99,6 +101,17 @@ def robots(request: HttpRequest) -> HttpResponse:
     """Everything may be read by everybody, but the admin under its usual path: another one is not told here."""
     lines = ["User-agent: *", "Disallow: /admin/", "", f"Sitemap: {request.build_absolute_uri(reverse('sitemap'))}", ""]
     return HttpResponse("\n".join(lines), content_type=TEXT)
+
+
+@require_safe
+def speculation(request: HttpRequest) -> HttpResponse:
+    """Rules by which a browser fetches a page of ours when somebody is about to click on a link to it."""
+    away = [f"/{settings.ADMIN_PATH}*", "/api/*", "/static/*", "/*\\?(.+)", "/*.json", "/*.csv", "/*.png"]
+    where = {"and": [{"href_matches": "/*"}, {"not": {"href_matches": away}}]}
+    rules = {"prefetch": [{"source": "document", "where": where, "eagerness": "moderate"}]}
+    response = JsonResponse(rules, content_type="application/speculationrules+json")
+    patch_cache_control(response, public=True, max_age=3600)
+    return response
 
 
 @require_safe

@@ -1,12 +1,15 @@
 """The leaderboard as somebody uses it: sorted, narrowed, gone back from, in other colours, and without scripts."""
 
 import re
+import time
+from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.served import Site
 from tests.pages.seasons import SCRIPT
+from tests.support_engines import PATIENCE_S
 
 DARK, LIGHT = "rgb(19, 21, 25)", "rgb(251, 250, 245)"
 
@@ -19,6 +22,10 @@ def board(site: Site, page: Page) -> Page:
 
 def names(page: Page) -> list[str]:
     return page.locator(".leaderboard tbody .col-entry > a").all_inner_texts()
+
+
+def is_page(page: Page) -> bool:
+    return page.locator("header.masthead, footer.colophon").count() == 2
 
 
 def is_whole(page: Page) -> bool:
@@ -71,6 +78,29 @@ def test_the_chart_is_drawn_over_its_still_picture_and_a_hostile_name_stays_text
     assert f"Van{SCRIPT}dal" in names(board)
 
 
+def test_the_figures_of_the_chart_come_into_the_page_when_somebody_wants_them(board: Page) -> None:
+    board.get_by_text("The same figures as a table").click()
+    expect(board.locator("#figures table")).to_be_visible()
+    assert is_whole(board)
+
+
+def test_a_page_is_fetched_before_the_click_on_its_link(site: Site, page: Page) -> None:
+    told: list[dict[str, Any]] = []
+    protocol = page.context.new_cdp_session(page)
+    protocol.on("Preload.prefetchStatusUpdated", lambda event: told.append(event))
+    protocol.send("Preload.enable")
+    page.goto(site.of("board"))
+    link = page.locator(".leaderboard tbody .col-entry > a").first
+    link.hover()
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not any(event["status"] == "Ready" for event in told):
+        assert time.monotonic() < give_up_at, told
+        page.evaluate("1")  # a round trip, in which events arrive
+    link.click()
+    page.wait_for_url("**/e/**")
+    assert page.evaluate("performance.getEntriesByType('navigation')[0].deliveryType") == "navigational-prefetch"
+
+
 def test_the_theme_switch_is_remembered_on_every_page_until_it_is_undone(site: Site, board: Page) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     paper = "getComputedStyle(document.documentElement).backgroundColor"
@@ -99,7 +129,9 @@ def test_without_scripts_everything_is_there_and_links_and_forms_work(site: Site
     assert "find=" in page.url
     assert names(page) == [wanted]
     page.get_by_text("The same figures as a table").click()
-    expect(page.locator(".chart-data table")).to_be_visible()
+    expect(page.locator("#figures table")).to_be_visible()
+    assert is_page(page)
+    page.go_back()
     page.locator(".leaderboard tbody .col-entry > a").first.click()
     assert "/e/" in page.url
     expect(page.get_by_role("heading", name="Decisions")).to_be_visible()

@@ -170,13 +170,19 @@ def test_going_back_in_history_gets_the_whole_page(played: Played) -> None:
     assert Page(played.get("?sort=fees", **restored)).is_whole
 
 
-def test_the_chart_starts_everybody_at_a_hundred_and_carries_its_data_as_a_table(played: Played) -> None:
+def test_the_chart_starts_everybody_at_a_hundred_and_has_its_figures_at_addresses(played: Played) -> None:
     page = Page(played.get())
-    data = json.loads(page.all("script", id="chart-data")[0].text)
+    (plot,) = page.all("div", class_="chart-plot")
+    (link,) = [tag for tag in page.all("a") if tag.text == "The same figures as a table"]
+    assert (plot.attributes["data-figures"], link.attributes["href"]) == ("/s/played/equity.json", "/s/played/equity/")
+    data = json.loads(played.get("equity.json"))
     assert len(data["seconds"]) == 7
     assert {Decimal(line["values"][0]) for line in data["lines"]} == {Decimal(100)}
     assert len(data["lines"]) == played.season.entries.count()
-    assert page.texts("caption", id="chart-table") == ["Equity, start = 100, by week"]
+    table = Page(played.get("equity/"))
+    assert table.is_whole
+    assert table.texts("caption", id="chart-table") == ["Equity, start = 100, by week"]
+    assert not Page(played.get("equity/", **HTMX)).is_whole
 
 
 def test_the_newest_open_season_is_the_one_at_home(played: Played, client: Client) -> None:
