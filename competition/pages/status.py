@@ -32,6 +32,7 @@ STRIP_LENGTH = 12
 SEASONS_MAX = 10
 QUARANTINED_MAX = 20
 AUDIT_FINDINGS_MAX = 10
+AUDITED_EVERY = timedelta(hours=26)  # a night, and two hours for whatever held it up
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,11 @@ class Invariance:
 
 @dataclass(frozen=True, slots=True)
 class AuditStatus:
-    """The last audit of everything. `told` are its first findings in words."""
+    """The last audit of everything. `told` are its first findings in words; overdue is one that no night followed."""
 
     at: Moment
     age: str
+    is_overdue: bool
     took: str
     findings: int
     known: int
@@ -256,6 +258,7 @@ def _last_audit(now: datetime) -> AuditStatus | None:
     return AuditStatus(
         at=moment(row.at),
         age=relative(row.at, now),
+        is_overdue=now - row.at > AUDITED_EVERY,
         took=duration(timedelta(seconds=max(float(row.seconds), 1))),
         findings=row.findings_count,
         known=row.known_count,

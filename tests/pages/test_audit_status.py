@@ -15,14 +15,14 @@ pytestmark = pytest.mark.django_db
 ALTERED = Finding(Invariant.UNCHANGED, "chain_is_unbroken", "winter/steady", "journal 2 <b>does not have</b> its hash")
 
 
-def kept(*findings: Finding, season: str = "", more: int = 0) -> Audit:
-    """An audit of an hour ago that found these, and `more` of the first one's invariant that were not kept."""
+def kept(*findings: Finding, season: str = "", more: int = 0, age: timedelta = timedelta(hours=1)) -> Audit:
+    """An audit of this age that found these, and `more` of the first one's invariant that were not kept."""
     faults = [finding for finding in findings if not finding.known]
     counts = {name.value: sum(one.invariant is name for one in faults) for name in Invariant}
     if more:
         counts[faults[0].invariant.value] += more
     return Audit.objects.create(
-        at=timezone.now() - timedelta(hours=1),
+        at=timezone.now() - age,
         seconds=12,
         season=season,
         findings_count=len(faults) + more,
@@ -56,6 +56,13 @@ def test_a_fault_is_in_the_headline_the_table_and_in_words_that_are_escaped(clie
     assert "The last audit of the record found one fault." in body
     assert body.count("Broken") == 1
     assert "winter/steady: journal 2 &lt;b&gt;does not have" in body
+
+
+def test_an_audit_that_no_night_followed_is_said_to_be_overdue(client: Client) -> None:
+    kept()
+    assert "overdue" not in status(client)
+    kept(age=timedelta(hours=27))
+    assert "It is overdue" in status(client)
 
 
 def test_of_many_faults_the_number_is_of_all(client: Client) -> None:

@@ -91,6 +91,13 @@ def test_a_page_is_sent_with_a_policy_that_allows_nothing_inline(played: Played,
     assert "unsafe" not in policy
 
 
+@pytest.mark.parametrize("path", [*ABOUT_THE_SITE, "/api/v1/leaderboard", "/s/played/c/1/e/swinger/brief.json"])
+def test_a_browser_is_told_to_guess_no_type_and_to_frame_nothing(played: Played, client: Client, path: str) -> None:
+    headers = client.get(path).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+
+
 @pytest.mark.parametrize("path", [*ABOUT_A_SEASON, *ABOUT_THE_SITE])
 def test_caches_are_told_what_a_page_depends_on(played: Played, client: Client, path: str) -> None:
     response = client.get(path if path.startswith("/") else f"/s/played/{path}")
