@@ -5,6 +5,7 @@ from pathlib import Path
 
 import django
 import hypothesis
+import pytest
 from django.conf import settings
 
 from tests.support_engines import provide_engines
@@ -23,3 +24,10 @@ hypothesis.settings.register_profile("suite", max_examples=int(os.environ.get("E
 hypothesis.settings.load_profile("suite")
 
 from tests.databases import migrated_template, own_database, shelf  # noqa: E402, F401
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares fixtures on one worker: a file, or all files that look into one browser."""
+    for item in items:
+        file = item.location[0]
+        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith("tests/browser/") else file))
