@@ -12,9 +12,11 @@ from pathlib import Path
 import redis
 
 from config import embedded_postgres, embedded_redis
+from config.celery import app
 from config.chaos.crew import Crew, signal_engine
 from config.chaos.deck import EVERYTHING, EXCHANGE, POSTGRES, PROCESSES, REDIS, Deed, Fault
 from config.chaos.exchange_log import lose_an_answer
+from config.chaos.forger import forge
 from config.chaos.witness import Witness
 from config.daemons import Daemon, bring_up
 
@@ -91,6 +93,8 @@ class Dealer:
                 return "children of processes killed" if self._crew.kill_child(fault.whom) else ""
             case Deed.FLUSH:
                 return self._flush()
+            case Deed.FORGE:
+                return "" if REDIS in self._troubled or not forge(app) else "bursts of forged and repeated messages"
             case Deed.LOSE_ANSWER:
                 return self._lose_answer()
 

@@ -25,6 +25,7 @@ class Deed(StrEnum):
     KILL_CHILD = "killed a child of"
     FREEZE = "frozen"
     FLUSH = "flushed"
+    FORGE = "forged messages in"
     LOSE_ANSWER = "lost an answer of"
 
 
@@ -43,6 +44,7 @@ DECK = (
     *((Deed.FREEZE, name) for name in (*PROCESSES, POSTGRES, REDIS)),
     *((Deed.KILL_CHILD, name) for name in PARENTS),
     (Deed.FLUSH, REDIS),
+    (Deed.FORGE, REDIS),
     (Deed.LOSE_ANSWER, EXCHANGE),
 )
 # The whole machine goes down and comes up.
