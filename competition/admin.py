@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from competition import (  # noqa: F401 - registers them
     admin_backtests,
     admin_errands,
+    admin_schedules,
     admin_seasons,
     admin_tokens,
     admin_users,

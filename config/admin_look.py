@@ -44,6 +44,7 @@ NAVIGATION = [
         _list("Training cutoffs", "school", "agents", "trainingcutoff"),
         _list("Symbols", "currency_bitcoin", "market", "listedsymbol"),
         _list("API tokens", "key", "competition", "apitoken"),
+        _list("Schedules", "schedule", "django_celery_beat", "periodictask"),
         _list("Users", "person", "auth", "user"),
         _list("Groups", "groups", "auth", "group"),
         closed=False,

@@ -39,8 +39,7 @@ TABLE = {
     "backtester": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
         --queues backtest --pool prefork --concurrency 1 --without-mingle --without-gossip --loglevel {level}
         --hostname backtester@%h""",
-    "beat": """{python} -m celery --quiet --app config.celery beat
-        --schedule {data}/beat-schedule --pidfile= --loglevel {level}""",
+    "beat": "{python} -m celery --quiet --app config.celery beat --pidfile= --loglevel {level}",
     "ticker": "{python} manage.py ticker",
     "runner": """{python} -m granian --interface asgi --host {host} --port {runner_port} --workers 1
         --no-ws --workers-kill-timeout 2 --respawn-failed-workers --log-level warning agents.runner:application""",

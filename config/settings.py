@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.sitemaps",
+    "django_celery_beat",
     "django_htmx",
     "ninja",  # for the static files of the API's pages
     "market",
@@ -221,6 +222,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 3, "socket_connect_timeout": 3, "max_retries": 1}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "config.beat:HouseScheduler"  # brings these into the database, where operators change them
 CELERY_BEAT_SCHEDULE = {
     "look for what is due": {
         "task": "competition.tasks.tick",

@@ -23,7 +23,7 @@ from competition.core.schedule import market_time
 from competition.services.demo import exchange_rules
 from config.daemons import end, gone, marked
 from config.engines import double_keys
-from config.processes import site
+from config.processes import EXCHANGE_SEASON, site
 from market.core.candles import from_ms
 from market.core.canonical import canonical_json
 from market.synthetic import synthetic_candles
@@ -237,14 +237,15 @@ def test_the_exchange_of_the_table_starts_with_the_prices_of_the_season_and_take
 
 
 def test_a_path_with_spaces_stays_one_argument(tmp_path: Path) -> None:
-    beat = next(command for command in site({}, port=8000, data=tmp_path / "a b") if command.name == "beat")
-    assert f"{tmp_path}/a b/beat-schedule" in beat.argv
+    commands = site({EXCHANGE_SEASON: "season.json"}, port=8000, data=tmp_path / "a b")
+    exchange = next(command for command in commands if command.name == "exchange")
+    assert f"{tmp_path}/a b/exchange.json" in exchange.argv
 
 
 CREW = """
 import os, sys
 from config import processes
-from config.processes import Command, run
+from config.processes import EXCHANGE_SEASON, Command, run
 processes.END_WITHIN_S = 0.5
 shell = lambda name, line: Command(name, ("/bin/sh", "-c", line), os.environ)
 print(run([shell(*pair.split("=", 1)) for pair in sys.argv[1:]]))
