@@ -128,10 +128,10 @@ def test_a_site_under_kills_and_freezes_loses_nothing_doubles_nothing_and_ends_e
     own_database: str, folder: Path
 ) -> None:
     out, story = StringIO(), StringIO()
-    call_command("chaos", minutes=0.3, seed=2, json=True, leave_unknown=True, stdout=out, stderr=story)
+    call_command("chaos", minutes=0.25, seed=2, json=True, leave_unknown=True, stdout=out, stderr=story)
     kept = ReliabilityRun.objects.get()
     assert json.loads(out.getvalue())["violations"] == kept.violations == 0, story.getvalue()
-    assert kept.counts["cycles ended"] == 3
+    assert kept.counts["cycles ended"] == 2
     assert kept.counts["cycles closed"] >= 1, "a machine under load may miss those under faults"
     assert kept.faults["processes killed"] >= 1
     assert kept.faults["bursts of forged and repeated messages"] == 1

@@ -22,7 +22,7 @@ SEEDS = 2**31
 class Command(BaseCommand):
     help = (
         "Starts web, tickers, beat, workers, runner, exchange double, PostgreSQL and Redis in a folder of their own, "
-        "kills and freezes them at random while weeks of ten seconds are played, and then checks the whole record. "
+        "kills and freezes them at random while weeks of fifteen seconds are played, and then checks the whole record. "
         "The result is kept for the public page; exits with 1 when anything did not hold."
     )
 
