@@ -147,15 +147,13 @@ def cash_above_floor(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
 
 def turnover_below_cap(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
     """Turnover is half the sum of all changes of weight, cash included: selling everything for something else is 1."""
-    wanted, limits = _risky(decision, bounds), bounds.limits
-    if limits.max_turnover >= _WHOLE >= _total(wanted.values()) and all(weight >= _NONE for weight in wanted.values()):
-        return  # it is at most the larger of what is wanted and what is held, and neither is more than all there is
+    wanted = _risky(decision, bounds)
     names = sorted(wanted.keys() | bounds.held.keys())
     moved = _total(abs(wanted.get(name, _NONE) - bounds.held.get(name, _NONE)) for name in names)
     cash_moved = abs(_total(wanted.values()) - _total(bounds.held.values()))
     turnover = (moved + cash_moved) / 2
-    cap = limits.max_turnover
-    if turnover > cap + limits.total_tolerance:
+    cap = bounds.limits.max_turnover
+    if turnover > cap + bounds.limits.total_tolerance:
         yield Violation("turnover_below_cap", f"a turnover of {turnover:.4f} is above the cap of {plain(cap)}")
 
 
@@ -171,11 +169,27 @@ RULES: tuple[Rule, ...] = (
 
 def violations_of(decision: Decision, bounds: Bounds) -> tuple[Violation, ...]:
     """Every rule this decision breaks, in the order of `RULES`; a hold breaks none."""
-    if decision.action is Action.HOLD:
+    if decision.action is Action.HOLD or plainly_fair(decision.weights, bounds):
         return ()
     is_finite = all(weight.is_finite() for weight in decision.weights.values())
     rules = RULES if is_finite else RULES_WITHOUT_ARITHMETIC  # sums with a NaN in them would say nothing
     return tuple(violation for rule in rules for violation in rule(decision, bounds))
+
+
+def plainly_fair(weights: Mapping[str, Decimal], bounds: Bounds) -> bool:
+    """Whether one look is enough to see that no rule is broken: fractions of one whole, and limits that forbid nothing.
+
+    Turnover is at most the larger of what is wanted and what is held, and neither is more than the whole.
+    """
+    limits, quote = bounds.limits, bounds.quote
+    if limits.max_weight < _WHOLE or limits.min_cash > _NONE or limits.max_turnover < _WHOLE:
+        return False
+    total = _NONE
+    for name, weight in weights.items():
+        if not weight.is_finite() or not _NONE <= weight <= _WHOLE or not (name in bounds.tradable or name == quote):
+            return False
+        total += weight
+    return total == _WHOLE if quote in weights else total <= _WHOLE
 
 
 def _told(weight: Decimal) -> str:

@@ -5,7 +5,7 @@ and a drift band below which a difference is left alone, make the planner a fixe
 same prices, a second run orders nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -72,11 +72,13 @@ class Course(NamedTuple):
     cost: Decimal
 
 
-class _Change(NamedTuple):
-    """A quantity on the wrong side of the aim. With a `reason` it is not ordered."""
+class _Changes(NamedTuple):
+    """Every quantity that is too much or too little, in the order of the aim; what a filter or the band holds back."""
 
-    leg: Leg
-    reason: str
+    sells: list[Leg]
+    buys: list[Leg]
+    kept: list[Skipped]
+    not_bought: list[Skipped]
 
 
 def set_course(gross: Decimal, book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Course:
@@ -87,7 +89,7 @@ def set_course(gross: Decimal, book: Book, prices: Prices, symbols: Symbols, tar
     seen is taken, at which it stays away.
     """
     value = lowest = gross
-    before: tuple[list[_Change], Course] | None = None
+    before: tuple[_Changes, Course] | None = None
     for _ in range(AIMS_MAX):
         aim = _aim_at(value, prices, symbols, target)
         changes = _changes(book, prices, symbols, target, aim)
@@ -130,9 +132,8 @@ def _aim_at(value: Decimal, prices: Prices, symbols: Symbols, target: Target) ->
     return Aim(wanted, target.drift_band * left)
 
 
-def _changes(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> list[_Change]:
-    """Every quantity that is too much or too little, in the order of the aim, and what keeps it from being ordered."""
-    changes: list[_Change] = []
+def _changes(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> _Changes:
+    found = _Changes([], [], [], [])
     held_of, weight_of, band = book.balances.get, target.weights.get, aim.band
     for name, wanted in aim.wanted.items():
         symbol = symbols[name]
@@ -141,51 +142,47 @@ def _changes(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: 
             continue
         price = prices[name]
         if held > wanted:
-            leg = Leg(name, Side.SELL, _tradable(held - wanted, symbol), price)
-            within = band if weight_of(name) else _NONE
+            side, quantity = Side.SELL, _tradable(held - wanted, symbol)
+            reason = _why_not(quantity, price, symbol, band if weight_of(name) else _NONE)
+            legs, skipped = found.sells, found.kept
         else:
-            leg = Leg(name, Side.BUY, _tradable(wanted - held, symbol), price)
-            within = band
-        changes.append(_Change(leg, _why_not(leg.quantity, price, symbol, within)))
-    return changes
+            side, quantity = Side.BUY, _tradable(wanted - held, symbol)
+            reason = _why_not(quantity, price, symbol, band)
+            legs, skipped = found.buys, found.not_bought
+        if reason:
+            skipped.append(Skipped(name, side, quantity, reason))
+        else:
+            legs.append(Leg(name, side, quantity, price))
+    return found
 
 
 def _course(
-    book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs, aim: Aim, changes: Sequence[_Change]
+    book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs, aim: Aim, changes: _Changes
 ) -> Course:
     balances, spent, quote = dict(book.balances), _NONE, target.quote
-    sells = _sells(changes)
-    for leg in sells.legs:
-        proceeds = costs.from_selling(leg.quantity, leg.reference_price)
-        spent += leg.quantity * leg.reference_price - proceeds
-        balances[symbols[leg.symbol].base] -= leg.quantity
+    for name, _, quantity, price in changes.sells:
+        proceeds = costs.from_selling(quantity, price)
+        spent += quantity * price - proceeds
+        balances[symbols[name].base] -= quantity
         balances[quote] = balances.get(quote, _NONE) + proceeds
     buys = _buys(changes, balances.get(quote, _NONE), symbols, target, aim, costs)
     for leg, taken in zip(buys.legs, buys.taken, strict=True):
         spent += taken - leg.quantity * leg.reference_price
-    return Course(aim, sells, {asset: amount for asset, amount in balances.items() if amount}, buys, spent)
+    return Course(aim, _sells(changes), {asset: amount for asset, amount in balances.items() if amount}, buys, spent)
 
 
-def _sells(changes: Sequence[_Change]) -> Plan:
-    found = [(leg, reason) for leg, reason in changes if leg.side is Side.SELL]
-    return Plan(tuple(leg for leg, reason in found if not reason), _skipped(found))
+def _sells(changes: _Changes) -> Plan:
+    return Plan(tuple(changes.sells), tuple(changes.kept))
 
 
-def _buys(
-    changes: Sequence[_Change], cash: Decimal, symbols: Symbols, target: Target, aim: Aim, costs: Costs
-) -> Plan:
+def _buys(changes: _Changes, cash: Decimal, symbols: Symbols, target: Target, aim: Aim, costs: Costs) -> Plan:
     unpriced = [
         Skipped(name, Side.BUY, _NONE, NO_PRICE)
         for name, weight in target.weights.items()
         if name not in aim.wanted and name != target.quote and weight > _NONE
     ]
-    found = [(leg, reason) for leg, reason in changes if leg.side is Side.BUY]
-    legs, given_up, taken = _afford([leg for leg, reason in found if not reason], symbols, cash, costs)
-    return Plan(legs, (*unpriced, *_skipped(found), *given_up), taken)
-
-
-def _skipped(changes: Sequence[tuple[Leg, str]]) -> tuple[Skipped, ...]:
-    return tuple(Skipped(leg.symbol, leg.side, leg.quantity, reason) for leg, reason in changes if reason)
+    legs, given_up, taken = _afford(changes.buys, symbols, cash, costs)
+    return Plan(legs, (*unpriced, *changes.not_bought, *given_up), taken)
 
 
 def _tradable(quantity: Decimal, symbol: Symbol) -> Decimal:
@@ -198,7 +195,7 @@ def _afford(
 ) -> tuple[tuple[Leg, ...], tuple[Skipped, ...], tuple[Decimal, ...]]:
     """The wishes scaled to the cash, those that had to be given up for it, and what each of the rest takes of it."""
     given_up: list[Skipped] = []
-    while True:
+    while wishes:
         takes = [costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes]
         needed = sum(takes, _NONE)
         if needed <= cash:
@@ -217,6 +214,7 @@ def _afford(
         nothing_left = next(leg for other, leg, _ in scaled if other is wish).quantity <= _NONE
         given_up.append(Skipped(wish.symbol, Side.BUY, wish.quantity, NO_CASH if nothing_left else reason))
         wishes = [other for other in wishes if other is not wish]
+    return (), tuple(given_up), ()
 
 
 def _scaled(
