@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from market.core.symbols import Symbol, round_down_to_step
-from portfolio.core.book import Book, value_of
+from portfolio.core.book import Book
 from portfolio.core.brokers import Costs
 from portfolio.core.orders import Side, Skipped
 
@@ -82,7 +82,7 @@ class _Changes(NamedTuple):
 
 
 def set_course(gross: Decimal, book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Course:
-    """Aim at the value that will be left of `gross`, the book's value: guess, plan, subtract the costs, until it agrees.
+    """Aim at the value that will be left of `gross`, the book's value: guess, plan, subtract costs, until it agrees.
 
     Two or three rounds do. Where the same orders come out as the round before, they cost the same: the value agrees
     with itself. When a buy at the edge of the band comes and goes with its own cost, none does; then the lowest one

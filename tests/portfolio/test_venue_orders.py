@@ -1,7 +1,6 @@
 """The request of an order: exactly these bytes, signed as the exchange signs."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
