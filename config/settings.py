@@ -167,7 +167,7 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
-# The API's pages are drawn by files of ninja. As an app it would be loaded by every command, and the half of Django with it.
+# The pages of the API are drawn by files of ninja; as an app, every command would load it, and half of Django with it.
 STATICFILES_DIRS = [BASE_DIR / "static", Path(str(find_spec("ninja").origin)).parent / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
