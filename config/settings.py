@@ -168,7 +168,7 @@ FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
 # The pages of the API are drawn by files of ninja; as an app, every command would load it, and half of Django with it.
-STATICFILES_DIRS = [BASE_DIR / "static", Path(str(find_spec("ninja").origin)).parent / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", Path(str(getattr(find_spec("ninja"), "origin", ""))).parent / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 
