@@ -4,9 +4,9 @@ The comment above each `env(...)` line is its row in the README's configuration 
 `manage.py settings_table` prints.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
-from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from psycopg import ProgrammingError
@@ -79,7 +79,7 @@ if not DATABASE_URL:
 
 INSTALLED_APPS = [
     "unfold",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # found by config/urls.py: commands do without
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -88,7 +88,6 @@ INSTALLED_APPS = [
     "django.contrib.sitemaps",
     "django_celery_beat",
     "django_htmx",
-    "ninja",  # for the static files of the API's pages
     "market",
     "portfolio",
     "agents",
@@ -168,7 +167,8 @@ USE_TZ = True
 FORMAT_MODULE_PATH = ["config.formats"]
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+# The pages of the API are drawn by files of ninja; as an app, every command would load it, and half of Django with it.
+STATICFILES_DIRS = [BASE_DIR / "static", Path(str(getattr(find_spec("ninja"), "origin", ""))).parent / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = True
 
@@ -239,16 +239,6 @@ CELERY_BEAT_SCHEDULE = {
         "task": "competition.tasks.run_errands",
         "schedule": min(TICK_EVERY_S, 5.0),
         "options": {"expires": 5},
-    },
-    "audit the record": {
-        "task": "competition.tasks.audit",
-        "schedule": crontab("17", "3"),
-        "options": {"expires": 3600},
-    },
-    "reconcile the account": {
-        "task": "competition.tasks.reconcile",
-        "schedule": crontab("47", "3"),
-        "options": {"expires": 3600},
     },
 }
 if MARKET_DATA == "binance":

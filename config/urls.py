@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 
 from competition.api.v1 import api
 
+admin.autodiscover()
+
 urlpatterns = [
     path(settings.ADMIN_PATH, admin.site.urls),
     path("favicon.ico", RedirectView.as_view(url=static("icon.svg"))),  # asked for by browsers on pages without a head

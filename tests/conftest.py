@@ -23,7 +23,11 @@ settings.WHITENOISE_AUTOREFRESH = True
 hypothesis.settings.register_profile("suite", max_examples=int(os.environ.get("EXAMPLES", "40")), deadline=None)
 hypothesis.settings.load_profile("suite")
 
+from django.contrib import admin  # noqa: E402
+
 from tests.databases import migrated_template, own_database, shelf  # noqa: E402, F401
+
+admin.autodiscover()  # config/urls.py does so, and tests look at the admin without having asked for a page
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

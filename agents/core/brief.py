@@ -6,7 +6,7 @@ Rivals appear under neutral ids and with figures only; no free text of a rival e
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from market.core.canonical import plain, sha256_of
 from market.core.indicators import rounded
@@ -26,8 +26,7 @@ class BoardLine:
     net_return: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where in the season this brief stands, and who is asked, by neutral id."""
 
     cycle: int

@@ -7,11 +7,11 @@ Both are deterministic in their arguments, so a half that was interrupted is fin
 is on record: answers already received, orders already executed.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from agents.core.answers import Answer, Decided, NoAnswer
 from agents.core.brief import BoardLine, Brief, Place, build_brief
@@ -24,9 +24,10 @@ from portfolio.core.book import Book, Journal, fill_journal, fold, overdrawn, va
 from portfolio.core.brokers import Broker
 from portfolio.core.decisions import Action, Bounds, Decision, Verdict, VerdictKind, Violation, violations_of
 from portfolio.core.orders import Execution, Order, OrderState, Skipped, client_order_id
-from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, take_aim
+from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, set_course
 from portfolio.core.waiting import NOTHING_WAITS, Waiting
 
+_NOTHING = Decimal(0)
 CUT_OFF = Violation("reply_is_complete", "the model was cut off at its output limit; answer more briefly")
 
 
@@ -34,16 +35,14 @@ class Overdrawn(ValueError):
     """Fills took more of an asset than the book held; nothing of the turn may be posted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seat:
+class Seat(NamedTuple):
     """Who is asked, for what part of the season: the entry's portfolio key and its place in brief and board."""
 
     portfolio_key: str
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class TurnRecord:
+class TurnRecord(NamedTuple):
     """Everything a traded turn did. Values and fees in quote at the trade prices.
 
     `skipped` says what was wanted and not ordered, and why.
@@ -66,7 +65,7 @@ class TurnRecord:
     @property
     def traded(self) -> Decimal:
         """Amount in quote that changed hands, buys and sells together."""
-        return sum((fill.quote_amount for e in self.executions for fill in e.fills), Decimal(0))
+        return sum((fill.quote_amount for e in self.executions for fill in e.fills), _NOTHING)
 
 
 def brief_turn(
@@ -98,7 +97,7 @@ def decide_turn[Shown](
     """
     bounds = Bounds(
         limits=rules.limits,
-        tradable=frozenset(prices.keys() - set(halted)),
+        tradable=frozenset(prices.keys() - set(halted) if halted else prices),
         quote=rules.quote,
         held=weights_of(book, prices, symbols, rules.quote),
     )
@@ -159,39 +158,30 @@ def trade_turn(
     `Overdrawn` when fills exceed what was held.
     """
     value_before = value_of(book, prices, symbols, rules.quote)
-    executions: list[Execution] = []
-    skipped: list[Skipped] = []
-    book_after = book
-    journals: tuple[Journal, ...] = ()
+    done = _Done((), (), (), book)
     if verdict.kind is VerdictKind.REBALANCE and verdict.decision is not None:
         target = Target(verdict.decision.weights, rules.quote, rules.drift_band)
-        for execution_or_skip in _rebalance(seat, book, prices, symbols, rules, target, broker, waiting):
-            if isinstance(execution_or_skip, Skipped):
-                skipped.append(execution_or_skip)
-            else:
-                executions.append(execution_or_skip)
-        journals = journals_of(executions, symbols)
-        book_after = fold(journals, book)
-    if short := overdrawn(book_after):
+        done = _rebalance(seat, value_before, book, prices, symbols, rules, target, broker, waiting)
+    if short := overdrawn(done.book):
         raise Overdrawn(f"{seat.portfolio_key}: fills left less than nothing of {', '.join(short)}")
     return TurnRecord(
         book,
-        tuple(executions),
-        tuple(skipped),
-        journals,
-        book_after,
+        done.executions,
+        done.skipped,
+        done.journals,
+        done.book,
         value_before,
-        value_of(book_after, prices, symbols, rules.quote),
-        value_of(_fees_of(executions), prices, symbols, rules.quote),
+        value_of(done.book, prices, symbols, rules.quote) if done.journals else value_before,
+        value_of(_fees_of(done.executions), prices, symbols, rules.quote),
     )
 
 
 def _fees_of(executions: Sequence[Execution]) -> Book:
     """What was paid in fees, by asset."""
-    fees: defaultdict[str, Decimal] = defaultdict(Decimal)
+    fees: dict[str, Decimal] = {}
     for execution in executions:
         for fill in execution.fills:
-            fees[fill.fee_asset] += fill.fee
+            fees[fill.fee_asset] = fees.get(fill.fee_asset, _NOTHING) + fill.fee
     return Book({asset: fee for asset, fee in fees.items() if fee})
 
 
@@ -200,8 +190,16 @@ def journals_of(executions: Sequence[Execution], symbols: Mapping[str, Symbol]) 
     return tuple(fill_journal(fill, symbols[fill.symbol]) for e in executions for fill in e.fills)
 
 
+class _Done(NamedTuple):
+    executions: tuple[Execution, ...]
+    skipped: tuple[Skipped, ...]
+    journals: tuple[Journal, ...]
+    book: Book
+
+
 def _rebalance(
     seat: Seat,
+    value: Decimal,
     book: Book,
     prices: Mapping[str, Decimal],
     symbols: Mapping[str, Symbol],
@@ -209,20 +207,30 @@ def _rebalance(
     target: Target,
     broker: Broker,
     waiting: Waiting,
-) -> Iterator[Execution | Skipped]:
-    aim = waiting.left_as_it_is(take_aim(book, prices, symbols, target, rules.costs), book, symbols)
-    yield from waiting.skipped(target)
-    sells = plan_sells(book, prices, symbols, target, aim)
-    yield from sells.skipped
-    sold = list(_place(seat, sells.legs, 0, broker))
-    yield from sold
-    funded = waiting.without_reserve(fold(journals_of(sold, symbols), book))
-    buys = plan_buys(funded, prices, symbols, target, aim, rules.costs)
-    yield from buys.skipped
-    yield from _place(seat, buys.legs, len(sells.legs), broker)
+) -> _Done:
+    """Sells, then buys. What the planner expected of the sells is what most brokers do: then its buys are planned."""
+    course = set_course(value, book, prices, symbols, target, rules.costs)
+    aim = waiting.left_as_it_is(course.aim, book, symbols)
+    sells = course.sells if aim is course.aim else plan_sells(book, prices, symbols, target, aim)
+    sold = _place(seat, sells.legs, 0, broker)
+    journals_of_sells = journals_of(sold, symbols)
+    after_sells = fold(journals_of_sells, book) if sold else book
+    funded = waiting.without_reserve(after_sells)
+    as_expected = aim is course.aim and funded.balances == course.funded
+    buys = course.buys if as_expected else plan_buys(funded, prices, symbols, target, aim, rules.costs)
+    bought = _place(seat, buys.legs, len(sells.legs), broker)
+    journals_of_buys = journals_of(bought, symbols)
+    return _Done(
+        (*sold, *bought),
+        (*waiting.skipped(target), *sells.skipped, *buys.skipped),
+        journals_of_sells + journals_of_buys,
+        fold(journals_of_buys, after_sells) if bought else after_sells,
+    )
 
 
-def _place(seat: Seat, legs: Sequence[Leg], first: int, broker: Broker) -> Iterator[Execution]:
-    for number, leg in enumerate(legs, start=first + 1):
-        order_id = client_order_id(seat.portfolio_key, seat.place.cycle, number)
-        yield broker.place(Order(order_id, leg.symbol, leg.side, leg.quantity, leg.reference_price))
+def _place(seat: Seat, legs: Sequence[Leg], first: int, broker: Broker) -> list[Execution]:
+    key, cycle = seat.portfolio_key, seat.place.cycle
+    return [
+        broker.place(Order(client_order_id(key, cycle, number), symbol, side, quantity, price))
+        for number, (symbol, side, quantity, price) in enumerate(legs, start=first + 1)
+    ]

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Max
@@ -28,12 +29,14 @@ from agents.kept_replies import keep_answer, kept_answer, question_sha256
 from agents.models import Agent, Attempt, AttemptOutcome
 from agents.models import Brief as BriefRow
 from agents.prices import parameters_of
-from agents.runner_client import Ask
 from competition.core.backtest_parameters import AgentSpec
 from competition.core.rules import Rules
 from competition.services.asking import end_attempt
 from competition.services.spending import Terms, charge_lost, settle_attempts, terms_for
 from portfolio.core.decisions import Violation
+
+if TYPE_CHECKING:
+    from agents.runner_client import Ask
 
 ALIVE_EVERY_S = 5.0
 
@@ -46,7 +49,7 @@ class AskingStopped(Exception):
 class Runners:
     """How questions reach their runners, and what is needed to write them down."""
 
-    ask: Callable[[], AbstractAsyncContextManager[Ask]]
+    ask: "Callable[[], AbstractAsyncContextManager[Ask]]"
     clock: Callable[[], datetime]
     new_token: Callable[[], uuid.UUID] = uuid.uuid4
 

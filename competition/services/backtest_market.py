@@ -48,14 +48,22 @@ class Setting:
             reader.expect(rows + later)
 
 
-def setting_for(parameters: BacktestParameters) -> Setting:
-    """Everything to play these parameters with. Raises `BacktestRefused` when the candles do not allow it."""
+def setting_for(parameters: BacktestParameters, on_loaded: Callable[[], None] = lambda: None) -> Setting:
+    """Everything to play these parameters with. Raises `BacktestRefused` when the candles do not allow it.
+
+    `on_loaded` is called after each symbol's candles: years of minutes take longer than a lease may be quiet.
+    """
     symbols = listed_symbols(parameters.symbols)
-    return _synthetic(parameters, symbols) if parameters.source == "synthetic" else _stored(parameters, symbols)
+    if parameters.source == "synthetic":
+        return _synthetic(parameters, symbols)
+    return _stored(parameters, symbols, on_loaded)
 
 
-def _stored(parameters: BacktestParameters, symbols: Mapping[str, Symbol]) -> Setting:
-    series = {name: candle_columns(name, parameters.timeframe) for name in symbols}
+def _stored(parameters: BacktestParameters, symbols: Mapping[str, Symbol], on_loaded: Callable[[], None]) -> Setting:
+    series = {}
+    for name in symbols:
+        series[name] = candle_columns(name, parameters.timeframe)
+        on_loaded()
     past = _past(parameters, series)
     fills_at_open = parameters.fill == "next_open"
     close_at = StoredPrices(past, parameters.timeframe, "close")

@@ -143,6 +143,8 @@ def _read(wish: BacktestWish) -> dict[str, Any]:
             _keep(fields, problems, name, _number, getattr(wish, name))
     _keep(fields, problems, "agents", _agents, wish)
     _keep(fields, problems, "symbols", _symbols, wish.symbols)
+    if {"agents", "symbols"} <= fields.keys() and (absent := _wanted_elsewhere(fields["agents"], fields["symbols"])):
+        problems["agents"] = absent
     if "capital" in fields and fields["capital"] <= 0:
         problems["capital"] = f"{wish.capital} leaves nothing to invest; it must be above zero."
     if {"first", "last"} <= fields.keys() and fields["last"] <= fields["first"]:
@@ -191,6 +193,16 @@ def _agents(wish: BacktestWish) -> tuple[AgentSpec, ...]:
     if unknown := [slug for slug in wish.agents if slug not in known]:
         raise ValueError(f"There is no agent {', '.join(unknown)}. There are: {', '.join(sorted(known))}.")
     return tuple(known[slug] for slug in wish.agents)
+
+
+def _wanted_elsewhere(agents: Sequence[AgentSpec], symbols: Sequence[str]) -> str:
+    """Whose only wish is for symbols that are not played: it would be refused at every decision, and never trade."""
+    wanted = {agent.slug: sorted(agent.parameters.get("weights", ())) for agent in agents if agent.kind == "baseline"}
+    absent = {slug: names for slug, names in wanted.items() if names and not set(names) & set(symbols)}
+    return " ".join(
+        f"{slug} buys {', '.join(names)} alone, which is not among the symbols: add it, or leave {slug} out."
+        for slug, names in absent.items()
+    )
 
 
 def _symbols(names: Sequence[str]) -> tuple[str, ...]:

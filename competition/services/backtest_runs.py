@@ -34,6 +34,10 @@ TELL_EVERY_S = 0.5
 OTHER_DATA = (
     "The candles or filters have changed since this was asked for; ask again to have it over what is stored now."
 )
+OTHER_DATA_NOW = (
+    "The candles or filters changed while this was played, so that nobody can say which of them it was played on; "
+    "ask again to have it over what is stored now."
+)
 BROKEN = "It broke off with an error of ours ({}). It is in the log; asking again will not help before it is mended."
 
 type Player = Decide | ArrayAgent | CalledAgent
@@ -114,9 +118,10 @@ def _played(backtest: Backtest, runners: Runners, watch: OnProgress) -> tuple[li
     parameters = BacktestParameters.model_validate(backtest.parameters)
     if sha256_of(data_of(parameters)) != backtest.data_sha256:
         raise BacktestRefused({"symbols": OTHER_DATA})
-    setting = setting_for(parameters)
+    progress = _Progress(backtest, 0, runners.clock, watch)
+    setting = setting_for(parameters, progress.alive)
     stage, moments = setting.stage, len(setting.stage.moments.rows)
-    progress = _Progress(backtest, moments * len(parameters.agents), runners.clock, watch)
+    progress.total = moments * len(parameters.agents)
     charge_cut_off(backtest.key, runners.clock())
     compared_with = yardsticks(stage)
     kept = {"yardsticks": kept_yardsticks(compared_with, stage.past.step_ms)}
@@ -129,6 +134,8 @@ def _played(backtest: Backtest, runners: Runners, watch: OnProgress) -> tuple[li
         result = result_of(spec, number, played, stage, compared_with)
         results.append(replace(result, metrics={**result.metrics, **voice.told()}))
         progress.tell(moments)
+    if sha256_of(data_of(parameters)) != backtest.data_sha256:
+        raise BacktestRefused({"symbols": OTHER_DATA_NOW})
     return results, setting
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import uuid
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 
@@ -67,7 +66,7 @@ def settle(turn_id: int, token: uuid.UUID, number: int, at: datetime, record: Tu
 
 def skipped_content(record: TurnRecord) -> list[dict[str, str]]:
     """What was wanted and not ordered, as plain JSON values."""
-    return [{**asdict(skip), "side": skip.side.value, "quantity": plain(skip.quantity)} for skip in record.skipped]
+    return [{**skip._asdict(), "side": skip.side.value, "quantity": plain(skip.quantity)} for skip in record.skipped]
 
 
 def trade_reason(record: TurnRecord) -> str:

@@ -5,12 +5,13 @@ A filter is a dated fact. The defaults below are those Binance published on 2024
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from market.core.canonical import plain
 
 QUOTE_ASSET = "USDT"
 FILTERS_AS_OF = "2024-09-08"
+_POWERS_OF_TEN = {power: power for power in (Decimal(1).scaleb(-places) for places in range(19))}
 
 
 class UnknownSymbol(ValueError):
@@ -33,6 +34,9 @@ class Symbol:
 
 def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:
     """`quantity` toward zero to a multiple of `step`; the only place where a quantity is rounded."""
+    power = _POWERS_OF_TEN.get(step)
+    if power is not None and step.same_quantum(power):
+        return quantity.quantize(step, ROUND_DOWN)  # to cut digits off is all there is to do
     beyond = quantity % step
     whole = quantity - beyond if beyond else quantity  # exact, where a division would round beyond 28 digits
     return whole.quantize(step)

@@ -4,12 +4,12 @@ A journal moves amounts between accounts and sums to zero per asset. Nothing is 
 right by another journal that says why. A book is what the entry's own account holds after all of them.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from market.core.canonical import canonical_json, sha256_of
 from market.core.exact import EXACT
@@ -19,6 +19,7 @@ from portfolio.core.orders import Fill, Side
 AMOUNT_SCALE = 18  # decimal places the database keeps; more would be rounded silently
 AMOUNT_BOUND = Decimal(10) ** 19  # what fits before the point; also keeps NaN out of columns compared with it
 _ATOM = Decimal(1).scaleb(-AMOUNT_SCALE)
+_NOTHING = Decimal(0)
 GENESIS = "0" * 64  # the hash before the first journal
 
 
@@ -45,8 +46,7 @@ class MissingPrice(ValueError):
     """A held asset has no price, so the book has no value; it is never counted as zero."""
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One signed amount of one asset into (+) or out of (-) one account."""
 
     account: Account
@@ -54,8 +54,7 @@ class Posting:
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
+class Journal(NamedTuple):
     """Postings that happen together or not at all. `key` is unique within a portfolio and makes posting repeatable."""
 
     key: str
@@ -72,16 +71,17 @@ class Book:
     balances: Mapping[str, Decimal] = field(default_factory=dict)
 
     def of(self, asset: str) -> Decimal:
-        return self.balances.get(asset, Decimal(0))
+        return self.balances.get(asset, _NOTHING)
 
 
 def fold(journals: Iterable[Journal], book: Book | None = None) -> Book:
     """`book` (or an empty one) after these journals. The order of journals does not matter."""
-    balances: defaultdict[str, Decimal] = defaultdict(Decimal, book.balances if book else {})
+    balances = dict(book.balances) if book else {}
+    add, entry = EXACT.add, Account.ENTRY
     for journal in journals:
-        for posting in journal.postings:
-            if posting.account is Account.ENTRY:
-                balances[posting.asset] = EXACT.add(balances[posting.asset], posting.amount)
+        for account, asset, amount in journal.postings:
+            if account is entry:
+                balances[asset] = add(balances.get(asset, _NOTHING), amount)
     return Book({asset: balances[asset] for asset in sorted(balances) if balances[asset]})
 
 
@@ -92,35 +92,31 @@ def funding_journal(capital: Decimal, quote: str, at: datetime) -> Journal:
             key="funding",
             kind=JournalKind.FUNDING,
             at=at,
-            postings=_transfer(Account.FUNDING, Account.ENTRY, quote, capital),
+            postings=_transfer("funding", Account.FUNDING, Account.ENTRY, quote, capital),
             reason="start capital",
         )
     )
 
 
 def fill_journal(fill: Fill, symbol: Symbol) -> Journal:
-    """Base one way, quote the other, and the fee in whatever asset it was taken."""
-    paid, received = (symbol.quote, symbol.base) if fill.side is Side.BUY else (symbol.base, symbol.quote)
-    amounts = {symbol.base: fill.quantity, symbol.quote: fill.quote_amount}
-    return checked(
-        Journal(
-            key=f"fill:{fill.symbol}:{fill.trade_id}",
-            kind=JournalKind.FILL,
-            at=fill.at,
-            postings=(
-                *_transfer(Account.ENTRY, Account.VENUE, paid, amounts[paid]),
-                *_transfer(Account.VENUE, Account.ENTRY, received, amounts[received]),
-                *_transfer(Account.ENTRY, Account.FEES, fill.fee_asset, fill.fee),
-            ),
-            reason=f"{fill.side} {fill.symbol}",
-        )
+    """Base one way, quote the other, and the fee in whatever asset it was taken. Raises `BrokenLedger`."""
+    key = f"fill:{fill.symbol}:{fill.trade_id}"
+    given = (symbol.quote, fill.quote_amount), (symbol.base, fill.quantity)
+    (paid, paid_amount), (received, received_amount) = given if fill.side is Side.BUY else given[::-1]
+    postings = (
+        *_transfer(key, Account.ENTRY, Account.VENUE, paid, paid_amount),
+        *_transfer(key, Account.VENUE, Account.ENTRY, received, received_amount),
+        *_transfer(key, Account.ENTRY, Account.FEES, fill.fee_asset, fill.fee),
     )
+    if not postings:
+        raise BrokenLedger(f"journal {key} moves nothing")
+    return Journal(key, JournalKind.FILL, fill.at, postings, f"{fill.side} {fill.symbol}")
 
 
-def _transfer(source: Account, target: Account, asset: str, amount: Decimal) -> tuple[Posting, ...]:
-    if amount == 0:
-        return ()
-    return (Posting(source, asset, -amount), Posting(target, asset, amount))
+def _transfer(key: str, source: Account, target: Account, asset: str, amount: Decimal) -> tuple[Posting, ...]:
+    """Out of one account and into the other, the same to the last digit: what is made of these sums to zero."""
+    _check_amount(key, asset, amount)
+    return (Posting(source, asset, amount.copy_negate()), Posting(target, asset, amount)) if amount else ()
 
 
 def checked(journal: Journal) -> Journal:
@@ -128,33 +124,27 @@ def checked(journal: Journal) -> Journal:
     if not journal.postings:
         raise BrokenLedger(f"journal {journal.key} moves nothing")
     totals: dict[str, Decimal] = {}
-    checked_before: Decimal | None = None
-    for posting in journal.postings:
-        amount, asset = posting.amount, posting.asset
-        # The other side of a transfer is as sound as the one before it.
-        if checked_before is None or checked_before.compare_total(amount.copy_negate()):
-            _check_amount(journal.key, posting)
-            checked_before = amount
-        totals[asset] = EXACT.add(totals[asset], amount) if asset in totals else amount
+    for _, asset, amount in journal.postings:
+        _check_amount(journal.key, asset, amount)
+        totals[asset] = EXACT.add(totals.get(asset, _NOTHING), amount)
     for asset, total in totals.items():
         if total != 0:
             raise BrokenLedger(f"journal {journal.key} does not sum to zero in {asset}: {total} left over")
     return journal
 
 
-def _check_amount(key: str, posting: Posting) -> None:
-    amount = posting.amount
+def _check_amount(key: str, asset: str, amount: Decimal) -> None:
     if not amount.is_finite():
-        raise BrokenLedger(f"journal {key}: {amount} {posting.asset} is not an amount")
-    if abs(amount) >= AMOUNT_BOUND:
-        raise BrokenLedger(f"journal {key}: {amount} {posting.asset} is more than the ledger keeps")
-    if EXACT.remainder(amount, _ATOM) != 0:
+        raise BrokenLedger(f"journal {key}: {amount} {asset} is not an amount")
+    if not -AMOUNT_BOUND < amount < AMOUNT_BOUND:
+        raise BrokenLedger(f"journal {key}: {amount} {asset} is more than the ledger keeps")
+    if EXACT.remainder(amount, _ATOM):
         raise BrokenLedger(f"journal {key}: {amount} has more than {AMOUNT_SCALE} decimals")
 
 
 def overdrawn(book: Book) -> tuple[str, ...]:
     """Assets of which the book holds less than nothing, sorted."""
-    return tuple(sorted(asset for asset, amount in book.balances.items() if amount < 0))
+    return tuple(sorted(asset for asset, amount in book.balances.items() if amount < _NOTHING))
 
 
 def journal_hash(previous: str, journal: Journal) -> str:
@@ -185,11 +175,12 @@ def holdings_value(
     book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str
 ) -> dict[str, Decimal]:
     """Value in `quote` of each held symbol, by symbol name; raises `MissingPrice` for a held asset without a price."""
-    by_base = {symbol.base: name for name, symbol in symbols.items() if symbol.quote == quote}
     values: dict[str, Decimal] = {}
+    by_base: dict[str, str] = {}
     for asset, amount in book.balances.items():
-        if asset == quote or amount == 0:
+        if asset == quote or not amount:
             continue
+        by_base = by_base or {symbol.base: name for name, symbol in symbols.items() if symbol.quote == quote}
         name = by_base.get(asset, "")
         if name not in prices:
             raise MissingPrice(f"{amount} {asset} is held and has no price")
@@ -199,7 +190,7 @@ def holdings_value(
 
 def value_of(book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str) -> Decimal:
     """Net asset value in quote: cash plus every holding at its price."""
-    return book.of(quote) + sum(holdings_value(book, prices, symbols, quote).values(), Decimal(0))
+    return book.of(quote) + sum(holdings_value(book, prices, symbols, quote).values(), _NOTHING)
 
 
 def weights_of(
@@ -207,8 +198,8 @@ def weights_of(
 ) -> dict[str, Decimal]:
     """Fraction of the value in each held symbol; empty for a book worth nothing."""
     values = holdings_value(book, prices, symbols, quote)
-    total = book.of(quote) + sum(values.values(), Decimal(0))
-    return {name: value / total for name, value in values.items()} if total > 0 else {}
+    total = book.of(quote) + sum(values.values(), _NOTHING)
+    return {name: value / total for name, value in values.items()} if total > _NOTHING else {}
 
 
 def postings_text(portfolio_key: str, journals: Iterable[Journal]) -> str:

@@ -42,11 +42,13 @@ class Costs:
     slippage_bps: Decimal
     _dearer: Decimal = field(init=False, repr=False, compare=False)
     _cheaper: Decimal = field(init=False, repr=False, compare=False)
+    _fee: Decimal = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         slip = self.slippage_bps / _BPS
         object.__setattr__(self, "_dearer", 1 + slip)
         object.__setattr__(self, "_cheaper", 1 - slip)
+        object.__setattr__(self, "_fee", self.fee_bps.scaleb(-4))  # as many digits: a product rounds as with `fee_bps`
 
     def executed(self, side: Side, quantity: Decimal, reference_price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Price, quote amount and fee in quote for `quantity` against `reference_price`.
@@ -56,7 +58,7 @@ class Costs:
         slip, rounding = (self._dearer, ROUND_UP) if side is Side.BUY else (self._cheaper, ROUND_DOWN)
         price = (reference_price * slip).quantize(_PRICE_PLACES, rounding, EXACT)
         quote_amount = (price * quantity).quantize(_QUOTE_PLACES, rounding, EXACT)
-        fee = (quote_amount * self.fee_bps / _BPS).quantize(_QUOTE_PLACES, ROUND_UP, EXACT)
+        fee = (quote_amount * self._fee).quantize(_QUOTE_PLACES, ROUND_UP, EXACT)
         return price, quote_amount, fee
 
     def to_buy(self, quantity: Decimal, reference_price: Decimal) -> Decimal:

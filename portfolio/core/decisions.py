@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from market.core.canonical import plain
 
@@ -94,8 +94,7 @@ class Limits:
     total_tolerance: Decimal = Decimal("0.005")
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """What a decision is held against: the limits, what may be traded, and the weights held when it was asked for."""
 
     limits: Limits
@@ -103,6 +102,8 @@ class Bounds:
     quote: str
     held: Mapping[str, Decimal]
 
+
+_NONE, _WHOLE = Decimal(0), Decimal(1)
 
 Rule = Callable[[Decision, Bounds], Iterable[Violation]]
 
@@ -115,7 +116,7 @@ def symbols_are_listed(decision: Decision, bounds: Bounds) -> Iterable[Violation
 
 def weights_are_fractions(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
     for name, weight in decision.weights.items():
-        if not weight.is_finite() or not 0 <= weight <= 1:
+        if not weight.is_finite() or not _NONE <= weight <= _WHOLE:
             yield Violation("weights_are_fractions", f"{name} is {_told(weight)}; a weight lies between 0 and 1")
 
 
@@ -124,9 +125,9 @@ def total_is_one(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
     total = _total(decision.weights.values())
     tolerance = bounds.limits.total_tolerance
     if bounds.quote in decision.weights:
-        if abs(total - 1) > tolerance:
+        if abs(total - _WHOLE) > tolerance:
             yield Violation("total_is_one", f"the weights add up to {plain(total)}, not to 1 within {plain(tolerance)}")
-    elif total > 1 + tolerance:
+    elif total > _WHOLE + tolerance:
         yield Violation("total_is_one", f"the weights add up to {plain(total)}, more than the whole portfolio")
 
 
@@ -138,7 +139,7 @@ def weight_below_cap(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
 
 
 def cash_above_floor(decision: Decision, bounds: Bounds) -> Iterable[Violation]:
-    cash = 1 - _total(_risky(decision, bounds).values())
+    cash = _WHOLE - _total(_risky(decision, bounds).values())
     floor = bounds.limits.min_cash
     if cash < floor - bounds.limits.total_tolerance:
         yield Violation("cash_above_floor", f"cash of {plain(cash)} is below the floor of {plain(floor)}")
@@ -148,7 +149,7 @@ def turnover_below_cap(decision: Decision, bounds: Bounds) -> Iterable[Violation
     """Turnover is half the sum of all changes of weight, cash included: selling everything for something else is 1."""
     wanted = _risky(decision, bounds)
     names = sorted(wanted.keys() | bounds.held.keys())
-    moved = _total(abs(wanted.get(name, Decimal(0)) - bounds.held.get(name, Decimal(0))) for name in names)
+    moved = _total(abs(wanted.get(name, _NONE) - bounds.held.get(name, _NONE)) for name in names)
     cash_moved = abs(_total(wanted.values()) - _total(bounds.held.values()))
     turnover = (moved + cash_moved) / 2
     cap = bounds.limits.max_turnover
@@ -168,11 +169,27 @@ RULES: tuple[Rule, ...] = (
 
 def violations_of(decision: Decision, bounds: Bounds) -> tuple[Violation, ...]:
     """Every rule this decision breaks, in the order of `RULES`; a hold breaks none."""
-    if decision.action is Action.HOLD:
+    if decision.action is Action.HOLD or plainly_fair(decision.weights, bounds):
         return ()
     is_finite = all(weight.is_finite() for weight in decision.weights.values())
     rules = RULES if is_finite else RULES_WITHOUT_ARITHMETIC  # sums with a NaN in them would say nothing
     return tuple(violation for rule in rules for violation in rule(decision, bounds))
+
+
+def plainly_fair(weights: Mapping[str, Decimal], bounds: Bounds) -> bool:
+    """Whether one look is enough to see that no rule is broken: fractions of one whole, and limits that forbid nothing.
+
+    Turnover is at most the larger of what is wanted and what is held, and neither is more than the whole.
+    """
+    limits, quote = bounds.limits, bounds.quote
+    if limits.max_weight < _WHOLE or limits.min_cash > _NONE or limits.max_turnover < _WHOLE:
+        return False
+    total = _NONE
+    for name, weight in weights.items():
+        if not weight.is_finite() or not _NONE <= weight <= _WHOLE or not (name in bounds.tradable or name == quote):
+            return False
+        total += weight
+    return total == _WHOLE if quote in weights else total <= _WHOLE
 
 
 def _told(weight: Decimal) -> str:
@@ -184,4 +201,4 @@ def _risky(decision: Decision, bounds: Bounds) -> dict[str, Decimal]:
 
 
 def _total(weights: Iterable[Decimal]) -> Decimal:
-    return sum(weights, Decimal(0))
+    return sum(weights, _NONE)

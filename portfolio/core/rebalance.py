@@ -5,12 +5,12 @@ and a drift band below which a difference is left alone, make the planner a fixe
 same prices, a second run orders nothing.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import NamedTuple
 
 from market.core.symbols import Symbol, round_down_to_step
-from portfolio.core.book import Book, value_of
+from portfolio.core.book import Book
 from portfolio.core.brokers import Costs
 from portfolio.core.orders import Side, Skipped
 
@@ -20,14 +20,13 @@ BELOW_NOTIONAL = "below the minimum notional"
 NO_CASH = "no cash left"
 NO_PRICE = "no fresh price"
 AIMS_MAX = 8
-_NONE = Decimal(0)
+_NONE, _ALL = Decimal(0), Decimal(1)
 
 Prices = Mapping[str, Decimal]
 Symbols = Mapping[str, Symbol]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """Where the portfolio shall go. Differences below `drift_band`, a fraction of its value, are left alone."""
 
     weights: Mapping[str, Decimal]
@@ -35,16 +34,14 @@ class Target:
     drift_band: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
+class Aim(NamedTuple):
     """The target in quantities of each priced symbol, down to the step, and the drift band in quote."""
 
     wanted: Mapping[str, Decimal]
     band: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(NamedTuple):
     """One planned market order; it has no id yet."""
 
     symbol: str
@@ -53,8 +50,7 @@ class Leg:
     reference_price: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """`taken` is what each leg of a plan to buy takes of the cash, costs included."""
 
     legs: tuple[Leg, ...]
@@ -62,39 +58,57 @@ class Plan:
     taken: tuple[Decimal, ...] = ()
 
 
-def take_aim(book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Aim:
-    """Aim at the value that will be left: guess it, plan, subtract what the plan costs, and plan again until it agrees.
+class Course(NamedTuple):
+    """An aim, and how it is reached if every order fills at its reference price plus slippage.
 
-    Two or three rounds do. When a buy at the edge of the band comes and goes with its own cost, no value agrees with
-    itself; then the lowest one seen is taken, at which it stays away. Raises `MissingPrice`.
+    `funded` is what the buys were planned from: amounts by asset after the sells, zeros left out. `cost` is what
+    slippage and fees take of the value.
     """
-    gross = value_of(book, prices, symbols, target.quote)
+
+    aim: Aim
+    sells: Plan
+    funded: Mapping[str, Decimal]
+    buys: Plan
+    cost: Decimal
+
+
+class _Changes(NamedTuple):
+    """Every quantity that is too much or too little, in the order of the aim; what a filter or the band holds back."""
+
+    sells: list[Leg]
+    buys: list[Leg]
+    kept: list[Skipped]
+    not_bought: list[Skipped]
+
+
+def set_course(gross: Decimal, book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Course:
+    """Aim at the value that will be left of `gross`, the book's value: guess, plan, subtract costs, until it agrees.
+
+    Two or three rounds do. Where the same orders come out as the round before, they cost the same: the value agrees
+    with itself. When a buy at the edge of the band comes and goes with its own cost, none does; then the lowest one
+    seen is taken, at which it stays away.
+    """
     value = lowest = gross
+    before: tuple[_Changes, Course] | None = None
     for _ in range(AIMS_MAX):
         aim = _aim_at(value, prices, symbols, target)
-        left = gross - _cost_of_reaching(aim, book, prices, symbols, target, costs)
+        changes = _changes(book, prices, symbols, target, aim)
+        if before and changes == before[0]:
+            return before[1]._replace(aim=aim)
+        course = _course(book, prices, symbols, target, costs, aim, changes)
+        left = gross - course.cost
         if left == value:
-            return aim
-        value = left
+            return course
+        value, before = left, (changes, course)
         lowest = min(lowest, value)
-    return _aim_at(lowest, prices, symbols, target)
+    aim = _aim_at(lowest, prices, symbols, target)
+    changes = _changes(book, prices, symbols, target, aim)
+    return _course(book, prices, symbols, target, costs, aim, changes)
 
 
 def plan_sells(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> Plan:
     """What to sell to come down to the aim. A weight of zero sells all that the filters let go; the rest is dust."""
-    legs, skipped = [], []
-    for name, wanted in aim.wanted.items():
-        symbol = symbols[name]
-        held = book.balances.get(symbol.base)
-        if held is None or held <= wanted:
-            continue
-        price, quantity = prices[name], _tradable(held - wanted, symbol)
-        reason = _why_not(quantity, price, symbol, aim.band if target.weights.get(name) else _NONE)
-        if reason:
-            skipped.append(Skipped(name, Side.SELL, quantity, reason))
-        else:
-            legs.append(Leg(name, Side.SELL, quantity, price))
-    return Plan(tuple(legs), tuple(skipped))
+    return _sells(_changes(book, prices, symbols, target, aim))
 
 
 def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim, costs: Costs) -> Plan:
@@ -103,53 +117,77 @@ def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim:
     When the cash does not reach for all, every buy is scaled by the same factor. One that the factor takes below a
     filter is given up, the smallest first, and its cash goes to the others.
     """
-    wishes: list[Leg] = []
-    skipped = [
-        Skipped(name, Side.BUY, Decimal(0), NO_PRICE)
-        for name, weight in target.weights.items()
-        if weight > 0 and name != target.quote and name not in aim.wanted
-    ]
-    for name, wanted in aim.wanted.items():
-        symbol = symbols[name]
-        missing = wanted - book.balances.get(symbol.base, _NONE)
-        if missing <= 0:
-            continue
-        price, quantity = prices[name], _tradable(missing, symbol)
-        reason = _why_not(quantity, price, symbol, aim.band)
-        if reason:
-            skipped.append(Skipped(name, Side.BUY, quantity, reason))
-        else:
-            wishes.append(Leg(name, Side.BUY, quantity, price))
-    legs, given_up, taken = _afford(wishes, symbols, book.of(target.quote), costs)
-    return Plan(legs, (*skipped, *given_up), taken)
+    changes = _changes(book, prices, symbols, target, aim)
+    return _buys(changes, book.of(target.quote), symbols, target, aim, costs)
 
 
 def _aim_at(value: Decimal, prices: Prices, symbols: Symbols, target: Target) -> Aim:
-    left = max(value, Decimal(0))
+    left = max(value, _NONE)
+    weight_of = target.weights.get
     wanted = {
-        name: round_down_to_step(left * target.weights.get(name, Decimal(0)) / prices[name], symbol.step)
+        name: round_down_to_step(left * weight_of(name, _NONE) / prices[name], symbol.step)
         for name, symbol in symbols.items()
         if name in prices
     }
     return Aim(wanted, target.drift_band * left)
 
 
-def _cost_of_reaching(aim: Aim, book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Decimal:
-    """What slippage and fees would take, in quote, if every order filled at its reference price plus slippage."""
-    balances, spent = dict(book.balances), Decimal(0)
-    for leg in plan_sells(book, prices, symbols, target, aim).legs:
-        proceeds = costs.from_selling(leg.quantity, leg.reference_price)
-        spent += leg.quantity * leg.reference_price - proceeds
-        balances[symbols[leg.symbol].base] -= leg.quantity
-        balances[target.quote] = balances.get(target.quote, Decimal(0)) + proceeds
-    buys = plan_buys(Book(balances), prices, symbols, target, aim, costs)
+def _changes(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> _Changes:
+    found = _Changes([], [], [], [])
+    held_of, weight_of, band = book.balances.get, target.weights.get, aim.band
+    for name, wanted in aim.wanted.items():
+        symbol = symbols[name]
+        held = held_of(symbol.base, _NONE)
+        if held == wanted:
+            continue
+        price = prices[name]
+        if held > wanted:
+            side, quantity = Side.SELL, _tradable(held - wanted, symbol)
+            reason = _why_not(quantity, price, symbol, band if weight_of(name) else _NONE)
+            legs, skipped = found.sells, found.kept
+        else:
+            side, quantity = Side.BUY, _tradable(wanted - held, symbol)
+            reason = _why_not(quantity, price, symbol, band)
+            legs, skipped = found.buys, found.not_bought
+        if reason:
+            skipped.append(Skipped(name, side, quantity, reason))
+        else:
+            legs.append(Leg(name, side, quantity, price))
+    return found
+
+
+def _course(
+    book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs, aim: Aim, changes: _Changes
+) -> Course:
+    balances, spent, quote = dict(book.balances), _NONE, target.quote
+    for name, _, quantity, price in changes.sells:
+        proceeds = costs.from_selling(quantity, price)
+        spent += quantity * price - proceeds
+        balances[symbols[name].base] -= quantity
+        balances[quote] = balances.get(quote, _NONE) + proceeds
+    buys = _buys(changes, balances.get(quote, _NONE), symbols, target, aim, costs)
     for leg, taken in zip(buys.legs, buys.taken, strict=True):
         spent += taken - leg.quantity * leg.reference_price
-    return spent
+    return Course(aim, _sells(changes), {asset: amount for asset, amount in balances.items() if amount}, buys, spent)
+
+
+def _sells(changes: _Changes) -> Plan:
+    return Plan(tuple(changes.sells), tuple(changes.kept))
+
+
+def _buys(changes: _Changes, cash: Decimal, symbols: Symbols, target: Target, aim: Aim, costs: Costs) -> Plan:
+    unpriced = [
+        Skipped(name, Side.BUY, _NONE, NO_PRICE)
+        for name, weight in target.weights.items()
+        if name not in aim.wanted and name != target.quote and weight > _NONE
+    ]
+    legs, given_up, taken = _afford(changes.buys, symbols, cash, costs)
+    return Plan(legs, (*unpriced, *changes.not_bought, *given_up), taken)
 
 
 def _tradable(quantity: Decimal, symbol: Symbol) -> Decimal:
-    return round_down_to_step(min(quantity, symbol.max_quantity), symbol.step)
+    most = symbol.max_quantity
+    return round_down_to_step(most if quantity > most else quantity, symbol.step)
 
 
 def _afford(
@@ -157,13 +195,13 @@ def _afford(
 ) -> tuple[tuple[Leg, ...], tuple[Skipped, ...], tuple[Decimal, ...]]:
     """The wishes scaled to the cash, those that had to be given up for it, and what each of the rest takes of it."""
     given_up: list[Skipped] = []
-    while True:
-        taken = tuple(costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes)
-        needed = sum(taken, Decimal(0))
+    while wishes:
+        takes = [costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes]
+        needed = sum(takes, _NONE)
         if needed <= cash:
-            return tuple(wishes), tuple(given_up), taken
-        scale = min(Decimal(1), cash / needed) if needed > 0 else Decimal(1)
-        scaled = list(_scaled(wishes, symbols, scale, cash, costs))
+            return tuple(wishes), tuple(given_up), tuple(takes)
+        scale = min(_ALL, cash / needed) if needed > _NONE else _ALL
+        scaled = _scaled(wishes, symbols, scale, cash, costs)
         refused = [
             (wish, _why_not(leg.quantity, leg.reference_price, symbols[leg.symbol], _NONE)) for wish, leg, _ in scaled
         ]
@@ -173,16 +211,17 @@ def _afford(
             ((wish, reason) for wish, reason in refused if reason),
             key=lambda refusal: (refusal[0].quantity * refusal[0].reference_price, refusal[0].symbol),
         )
-        nothing_left = next(leg for leg in scaled if leg[0] is wish)[1].quantity <= 0
+        nothing_left = next(leg for other, leg, _ in scaled if other is wish).quantity <= _NONE
         given_up.append(Skipped(wish.symbol, Side.BUY, wish.quantity, NO_CASH if nothing_left else reason))
         wishes = [other for other in wishes if other is not wish]
+    return (), tuple(given_up), ()
 
 
 def _scaled(
     wishes: list[Leg], symbols: Symbols, scale: Decimal, cash: Decimal, costs: Costs
-) -> Iterator[tuple[Leg, Leg, Decimal]]:
+) -> list[tuple[Leg, Leg, Decimal]]:
     """Each wish with what of it the cash pays for, and what that takes."""
-    left = cash
+    left, scaled = cash, []
     for wish in wishes:
         symbol, price = symbols[wish.symbol], wish.reference_price
         quantity = _tradable(wish.quantity * scale, symbol)
@@ -190,14 +229,15 @@ def _scaled(
         if taken > left:  # roundings can add up to more than there is
             quantity = _tradable(costs.affordable(left, price), symbol)
             taken = costs.to_buy(quantity, price)
-        left -= taken if quantity > 0 else Decimal(0)
-        yield wish, Leg(wish.symbol, Side.BUY, quantity, price), taken
+        left -= taken if quantity > _NONE else _NONE
+        scaled.append((wish, Leg(wish.symbol, Side.BUY, quantity, price), taken))
+    return scaled
 
 
 def _why_not(quantity: Decimal, price: Decimal, symbol: Symbol, band: Decimal) -> str:
     """The reason so much may not be ordered at this price, or nothing."""
     notional = quantity * price
-    if quantity <= 0 or quantity < symbol.min_quantity:
+    if quantity <= _NONE or quantity < symbol.min_quantity:
         return BELOW_STEP
     if notional < symbol.min_notional:
         return BELOW_NOTIONAL

@@ -1,7 +1,7 @@
 """What an order of an earlier cycle holds up while nobody knows its outcome."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from market.core.symbols import Symbol
@@ -20,7 +20,7 @@ class Waiting:
     def left_as_it_is(self, aim: Aim, book: Book, symbols: Mapping[str, Symbol]) -> Aim:
         """The aim with every frozen symbol at what is held of it, so that it is neither bought nor sold."""
         held = {name: book.of(symbols[name].base) for name in self.symbols if name in aim.wanted}
-        return replace(aim, wanted={**aim.wanted, **held}) if held else aim
+        return aim._replace(wanted={**aim.wanted, **held}) if held else aim
 
     def skipped(self, target: Target) -> Iterator[Skipped]:
         """What was wanted of frozen symbols, and why it is not ordered."""

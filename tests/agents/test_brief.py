@@ -44,7 +44,7 @@ def test_an_agent_is_told_where_it_stands_and_what_it_owns() -> None:
 
 
 def test_the_market_part_is_the_snapshot_itself_and_the_same_for_all() -> None:
-    assert brief().content["market"] == brief("1 BTC", place=replace(PLACE, entry="entry-01")).content["market"]
+    assert brief().content["market"] == brief("1 BTC", place=PLACE._replace(entry="entry-01")).content["market"]
     assert sha256_of(brief().content["market"]) == MARKET.sha256
 
 
@@ -99,9 +99,9 @@ def test_the_hash_covers_every_part() -> None:
         brief(),
         brief("5000 USDT, 0.05 BTC"),
         brief(market=snapshot("BTC 50000.01, ETH 2500", "BTC, ETH")),
-        brief(place=replace(PLACE, cycle=4)),
-        brief(place=replace(PLACE, cycles=27)),
-        brief(place=replace(PLACE, entry="entry-03")),
+        brief(place=PLACE._replace(cycle=4)),
+        brief(place=PLACE._replace(cycles=27)),
+        brief(place=PLACE._replace(entry="entry-03")),
         brief(board=()),
         brief(board=(replace(BOARD[0], net_return=D("0.0501")), BOARD[1])),
         brief(max_weight="0.4"),

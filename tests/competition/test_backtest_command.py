@@ -1,11 +1,13 @@
 """`manage.py backtest`: what it prints, what it knows already, and what it refuses, with what to do."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from agents.core.roster import house
 from agents.models import Agent
 from competition.backtest_models import Backtest
 from competition.management.backtest_flags import FLAGS
@@ -112,6 +114,14 @@ def test_what_cannot_be_played_is_refused_beside_its_flag_and_nothing_is_written
 ) -> None:
     with pytest.raises(CommandError, match=complaint):
         call_command("backtest", *words(changed))
+    assert Backtest.objects.count() == 0
+
+
+def test_an_agent_that_buys_only_what_is_not_played_is_refused(stored: None) -> None:
+    held = next(one for one in house(1, ("BTCUSDT",)) if one.slug == "btc-hold")
+    Agent.objects.create(**asdict(held))
+    with pytest.raises(CommandError, match="--agent: btc-hold buys BTCUSDT alone, which is not among the symbols"):
+        call_command("backtest", *words({"agents": ["btc-hold"], "symbols": "ETHUSDT"}))
     assert Backtest.objects.count() == 0
 
 

@@ -267,7 +267,7 @@ class Venue:
     def place(self, order: Order) -> Execution:
         amount = order.quantity * P(PRICES)[order.symbol]
         filled = fill(f"{order.side} {order.quantity} {order.symbol[:3]} for {amount}", self.fee)
-        return Execution(order, OrderState.FILLED, (replace(filled, trade_id=order.client_order_id),))
+        return Execution(order, OrderState.FILLED, (filled._replace(trade_id=order.client_order_id),))
 
 
 def test_a_fee_in_the_base_asset_is_valued_at_its_price() -> None:

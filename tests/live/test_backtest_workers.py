@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,12 +17,13 @@ from django.utils import timezone
 from competition.backtest_models import Backtest, BacktestRun
 from competition.core.states import BacktestState
 from competition.models import Cycle, Season, Standing
-from competition.services import backtests
+from competition.services import backtest_requests, backtests
 from competition.services.backtest_reads import result_of
 from competition.services.backtest_requests import data_of
 from competition.services.backtest_runs import run_backtest, run_due
 from competition.services.backtests import Asker, cancel, request_backtest
 from competition.tasks import play_backtest, play_backtests
+from config.celery import app
 from portfolio.models import Journal
 from tests.competition.backtested import EQUAL, parameters
 
@@ -115,6 +118,41 @@ def test_candles_that_changed_since_it_was_asked_for_end_it_with_a_sentence() ->
     backtest.refresh_from_db()
     assert backtest.state == BacktestState.FAILED
     assert "ask again" in backtest.error
+
+
+@pytest.mark.django_db
+def test_candles_that_change_while_it_is_played_are_told_and_their_result_is_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    wanted = parameters()
+    backtest, _ = request_backtest(wanted, data_of(wanted), "no_model", Asker("command"), timezone.now())
+
+    def at_once(done: int, total: int) -> None:
+        monkeypatch.setattr(backtest_requests, "ENGINE_VERSION", -1)  # the one part that changes without a market
+
+    run_backtest(backtest.key, timezone.now, uuid.uuid4(), at_once)
+    backtest.refresh_from_db()
+    assert (backtest.state, "changed while this was played" in backtest.error) == (BacktestState.FAILED, True)
+    assert not BacktestRun.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_sweep_without_a_queue_asks_for_nothing() -> None:
+    with pytest.raises(CommandError, match="No queue answers"), closed_queue():
+        call_command("sweep", *SWEEP, "--source", "synthetic")
+    assert Backtest.objects.count() == 0
+
+
+@contextmanager
+def closed_queue() -> Iterator[None]:
+    """The queue at an address where nobody listens."""
+    before = app.conf.broker_write_url
+    app.conf.broker_write_url = "redis://127.0.0.1:1/0"
+    app.pool.force_close_all()
+    try:
+        yield
+    finally:
+        app.conf.broker_write_url = before
 
 
 SWEEP = ["--agent", "equal-weight", "--agent", "random", "--window", "2024-01-01:2024-02-01", "--seeds", "1,2"]

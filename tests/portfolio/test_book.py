@@ -1,7 +1,6 @@
 """The ledger: nothing is made or lost, a book is the fold of its journals, and history cannot be altered unnoticed."""
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -208,12 +207,12 @@ def test_start_capital_that_is_no_number_is_refused(amount: str) -> None:
 @pytest.mark.parametrize("field", ["quantity", "quote_amount", "fee"])
 def test_a_fill_with_a_figure_that_is_no_number_is_refused(field: str) -> None:
     with pytest.raises(BrokenLedger, match="is not an amount"):
-        fill_journal(replace(fill("buy 2 BTC for 100"), **{field: D("NaN")}), BTC)
+        fill_journal(fill("buy 2 BTC for 100")._replace(**{field: D("NaN")}), BTC)
 
 
 def test_a_fill_of_nothing_is_refused() -> None:
     with pytest.raises(BrokenLedger, match="moves nothing"):
-        fill_journal(replace(fill("buy 1 BTC for 1"), quantity=D(0), quote_amount=D(0)), BTC)
+        fill_journal(fill("buy 1 BTC for 1")._replace(quantity=D(0), quote_amount=D(0)), BTC)
 
 
 def test_equal_trade_ids_of_two_symbols_have_different_keys() -> None:
@@ -238,12 +237,12 @@ def test_altering_any_earlier_journal_changes_the_head_of_the_chain(
     altered = data.draw(
         st.sampled_from(
             [
-                replace(one, key=one.key + "!"),
-                replace(one, kind=JournalKind.FUNDING),
-                replace(one, at=one.at + timedelta(microseconds=1)),
-                replace(one, reason="another"),
-                replace(one, postings=(replace(first, amount=first.amount + 1), *one.postings[1:])),
-                replace(one, postings=(replace(first, asset=first.asset + "2"), *one.postings[1:])),
+                one._replace(key=one.key + "!"),
+                one._replace(kind=JournalKind.FUNDING),
+                one._replace(at=one.at + timedelta(microseconds=1)),
+                one._replace(reason="another"),
+                one._replace(postings=(first._replace(amount=first.amount + 1), *one.postings[1:])),
+                one._replace(postings=(first._replace(asset=first.asset + "2"), *one.postings[1:])),
             ]
         )
     )

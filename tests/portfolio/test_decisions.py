@@ -20,6 +20,7 @@ from portfolio.core.decisions import (
     cash_above_floor,
     decision_content,
     decision_of,
+    plainly_fair,
     symbols_are_listed,
     total_is_one,
     turnover_below_cap,
@@ -254,3 +255,17 @@ def test_a_stored_decision_reads_back_as_it_was(decision: Decision) -> None:
 def test_only_the_agents_own_word_is_valid() -> None:
     valid = {kind for kind in VerdictKind if Verdict(kind).is_valid}
     assert valid == {VerdictKind.REBALANCE, VerdictKind.HOLD}
+
+
+@some
+@given(
+    st.dictionaries(st.sampled_from(["BTCUSDT", "ETHUSDT", "ADAUSDT", "USDT"]), st.decimals("-0.1", "1.1", places=2)),
+    st.dictionaries(st.sampled_from(["BTCUSDT", "ETHUSDT"]), st.decimals(0, "0.5", places=2)),
+    st.sampled_from([{}, {"max_weight": "0.5"}, {"min_cash": "0.2"}, {"max_turnover": "0.3"}]),
+)
+def test_what_one_look_calls_fair_breaks_no_rule(
+    weights: dict[str, Decimal], held: dict[str, Decimal], limits: dict[str, str]
+) -> None:
+    within = bounds(**limits)._replace(held=held)
+    if plainly_fair(weights, within):
+        assert [violation for rule in RULES for violation in rule(wanting(weights), within)] == []

@@ -24,7 +24,7 @@ from portfolio.core.rebalance import (
     Target,
     plan_buys,
     plan_sells,
-    take_aim,
+    set_course,
 )
 from tests.notation import MONDAY, B, D, P, S, W, coin, held, legs, listed, many, skips
 
@@ -46,7 +46,7 @@ class Fund:
         return value_of(self.book, self.prices, self.symbols, "USDT")
 
     def aim(self) -> Aim:
-        return take_aim(self.book, self.prices, self.symbols, self.target, self.costs)
+        return set_course(self.value, self.book, self.prices, self.symbols, self.target, self.costs).aim
 
     def wanted(self) -> Mapping[str, Decimal]:
         return self.aim().wanted

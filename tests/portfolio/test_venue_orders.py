@@ -1,7 +1,6 @@
 """The request of an order: exactly these bytes, signed as the exchange signs."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, quote
 
@@ -62,7 +61,7 @@ def test_whatever_is_sent_is_encoded_as_rfc_3986_says(params: list[tuple[str, st
 @many
 @given(st.decimals("0.000000000000000001", "9e18", allow_nan=False, allow_infinity=False))
 def test_a_quantity_never_has_an_exponent(quantity: D) -> None:  # type: ignore[valid-type]
-    sent = dict(market_order(replace(bought(), quantity=quantity), "oo-1", NOON_MS))["quantity"]
+    sent = dict(market_order(bought()._replace(quantity=quantity), "oo-1", NOON_MS))["quantity"]
     assert D(sent) == quantity
     assert set(sent) <= set("0123456789.")
 
@@ -88,7 +87,7 @@ def test_what_the_exchange_would_not_take_is_never_made(
     change: dict, client_order_id: str, timestamp_ms: int, why: str
 ) -> None:
     with pytest.raises(NotSendable, match=why):
-        market_order(replace(bought(), **change), client_order_id, timestamp_ms)
+        market_order(bought()._replace(**change), client_order_id, timestamp_ms)
 
 
 def test_a_request_is_dead_one_millisecond_after_its_window() -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
+from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError
 from tqdm import tqdm
 
 from competition.backtest_models import Sweep
@@ -21,6 +23,7 @@ from competition.services.sweeps import SweepLine, SweepRefused, ask_for_sweep, 
 from competition.tasks import play_backtest
 
 LOOK_EVERY_S = 0.2
+QUEUE_ANSWERS_S = 5.0
 PATIENCE_S = 60.0  # for the first sign of a worker
 
 
@@ -40,6 +43,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         windows = [_window(text) for text in options["window"]]
+        if not options["here"]:
+            _check_the_queue()
         try:
             sweep = ask_for_sweep(common_of(options), windows, _seeds(options["seeds"]), timezone.now())
         except BacktestRefused as refused:
@@ -57,6 +62,19 @@ class Command(BaseCommand):
         for line in lines:
             self.stdout.write(_told(line))
         self.stdout.write(f"\nsweep {sweep.key}")
+
+
+def _check_the_queue() -> None:
+    """Before anything is written: without a queue nobody would hear of it."""
+    app = import_string("config.celery.app")  # tasks are sent by the app that was loaded last, and commands load none
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, timeout=QUEUE_ANSWERS_S)
+    except OperationalError as error:
+        raise CommandError(
+            f"No queue answers at REDIS_URL ({error}); nothing was asked for. Start Redis and a worker (make demo does "
+            "both), or play in this process with --here."
+        ) from None
 
 
 def _play(sweep: Sweep, *, here: bool) -> None:
