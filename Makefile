@@ -6,7 +6,7 @@ export BROKER
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lock bench clean
+.PHONY: help setup demo run test check lock bench clean mutation-board
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +37,10 @@ bench: ## All benchmarks
 bench-%: ## One benchmark: make bench-engine runs bench/engine.py
 	@bin/setup dev
 	@bin/bench $*
+
+mutation-board: ## Takes each guard of the product away and shows how soon the simulator misses it (ARGS="lease")
+	@bin/setup dev
+	@.venv/bin/python -m tests.simulation.board $(ARGS)
 
 lock: ## New lock files from the .in files (needs uv)
 	@bin/lock

@@ -98,6 +98,7 @@ class Stage:
     def __init__(self, rng: random.Random, now: datetime, lines: "Lines") -> None:
         self.rng, self.now, self.lines = rng, now, lines
         self.actors: list[Actor] = []
+        self.waits = 0  # for a lock of somebody else
 
     def run_until(self, end: datetime, after: Callable[[Actor], None], arrivals: Callable[[], datetime | None]) -> None:
         """Give turns until nobody has anything to do before `end`. `arrivals` starts what is due; when more comes."""
@@ -108,6 +109,7 @@ class Stage:
             if ready:
                 actor = ready[0] if len(ready) == 1 else self.rng.choice(ready)
                 actor.go()
+                self.waits += actor.is_waiting
                 if actor.is_over:
                     self.actors.remove(actor)
                     after(actor)

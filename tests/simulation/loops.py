@@ -39,6 +39,7 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def _sleep(self, seconds: float) -> None:
         self._actor.go_on_if_alive()
+        self._actor.line.lines.fate.while_waiting(self._actor)
         self._actor.wakes_at = self._now() + timedelta(seconds=seconds + 1e-6)
         self._actor.give_turn_back()
 

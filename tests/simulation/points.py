@@ -88,7 +88,7 @@ POINTS = (
         "nobody knows whether trades are booked",
         (UNKNOWN, "attempts.book_trades services.record_execution settling.settle"),
     ),
-    _point("C12", "two settle one turn", (EVENT, "settled-twice-tried")),
+    _point("C12", "two are at one row at once", (EVENT, "waited")),
     _point("C13", "an order is executed in part", (EVENT, "partial")),
     _point("C14", "trades are listed later than their order", (EVENT, "trades-lag")),
     _point("C15", "the exchange does not answer questions", (EVENT, "read-failed")),

@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from agents.core.roster import Profile
 from competition.models import Season, Standing
+from competition.services import ticking
 from competition.services.seasons import draft_season, open_season
 from portfolio.models import Journal, Order
 from tests.live.stage import weekly_rules
@@ -24,6 +25,9 @@ from tests.simulation.world import World
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "ADAUSDT")
 
 
+POOR_TOKENS, RICH_TOKENS = 30_000, 2_000_000  # an attempt sets aside 20,000
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What kind of season a seed plays."""
@@ -31,7 +35,7 @@ class Shape:
     venue: str  # "paper", "venue" or "proof"
     weeks: int
     entries: int
-    daily_tokens: int
+    is_poor: bool = False
 
 
 @dataclass(slots=True)
@@ -48,7 +52,7 @@ class Played:
 def shape_of(seed: int) -> Shape:
     """Most are a week of one or two models on paper or at the exchange; some go on into the next, some are poor."""
     venue = ("venue", "paper", "venue", "paper", "proof")[seed % 5]
-    return Shape(venue, 2 if seed % 4 == 0 else 1, 2 if seed % 3 == 0 else 1, 30_000 if seed % 7 == 0 else 2_000_000)
+    return Shape(venue, 2 if seed % 4 == 0 else 1, 2 if seed % 3 == 0 else 1, is_poor=seed % 3 == 1)
 
 
 def build(shape: Shape) -> Season:
@@ -86,7 +90,7 @@ class Theatre:
         world = World(seed, Season.objects.get(slug="simulated"), self._lines)
         change(world)
         try:
-            with override_settings(DAILY_TOKEN_BUDGET=shape.daily_tokens):
+            with override_settings(DAILY_TOKEN_BUDGET=POOR_TOKENS if shape.is_poor else RICH_TOKENS), _market_of(world):
                 world.play(lambda: check_safety(world))
                 check_end(world)
         except Violation as violation:
@@ -113,6 +117,17 @@ class Theatre:
                 if actor.is_over:
                     world.stage.actors.remove(actor)
                     actor.line.give_back()
+
+
+@contextmanager
+def _market_of(world: World) -> Iterator[None]:
+    """The steps read the market through the schedule's own, which can be away."""
+    before = ticking.candles_of
+    ticking.candles_of = lambda rules: world.candles
+    try:
+        yield
+    finally:
+        ticking.candles_of = before
 
 
 def hash_of(world: World) -> str:

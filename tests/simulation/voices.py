@@ -46,7 +46,7 @@ class Moods:
     garbage: int = 8
     unruly: int = 8
     silent: int = 8
-    unaccounted: int = 6
+    unaccounted: int = 10
     late: int = 10
     cut_off: int = 4
     greedy: int = 4

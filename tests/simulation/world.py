@@ -7,7 +7,7 @@ Made up are the clock, the messages between ticker and worker, the models and th
 import random
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,11 +18,14 @@ from competition.core.schedule import boundary, last_due
 from competition.core.states import TERMINAL_CYCLES, TurnState
 from competition.models import Season, Turn
 from competition.services import asking_round, executing, ticking
+from competition.services.markets import candles_of
+from market.core.candles import Series, empty_series
 from portfolio.core.order_attempts import LIVE
 from portfolio.exchange_models import OrderAttempt
-from tests.schedules.hostile import HostileConnection, HostileExchange
+from tests.schedules.hostile import HostileExchange
 from tests.simulation import points
 from tests.simulation.actors import Actor, Killed, Stage
+from tests.simulation.connection import CountingConnection
 from tests.simulation.lines import Lines
 from tests.simulation.loops import database_of, run_in
 from tests.simulation.twins import answer_again
@@ -37,18 +40,19 @@ LOOKS_MAX = 14  # of a week with faults: what they leave undone, the calm has to
 class Chances:
     """How often what befalls an actor, from 0 to 1 at each seam; all zero is a calm."""
 
-    killed: float = 0.006
-    cut_off: float = 0.004
-    frozen: float = 0.012
-    others_go_on: float = 0.10
+    killed: float = 0.01
+    cut_off: float = 0.006
+    frozen: float = 0.018
+    others_go_on: float = 0.25
     time_passes: float = 0.06
     commit_lost: float = 0.012
     commit_lied: float = 0.02
     killed_after: float = 0.02
+    killed_asking: float = 0.05
     message_lost: float = 0.2
     message_twice: float = 0.15
     message_late: float = 0.1
-    no_market: float = 0.04
+    no_market: float = 0.12
 
     def calm(self) -> None:
         for name in self.__dataclass_fields__:
@@ -68,6 +72,7 @@ class World:
         self.log: list[str] = []
         self.messages: list[tuple[datetime, int, str, Job]] = []
         self.numbers = 0
+        self.no_market_until = self.rules.starts_at
         self.exchange = HostileExchange(self.rng, self.clock, self.say)
         self.voices = Voices(self.rng, self.clock, self.hear)
         lines.fate = self
@@ -88,6 +93,9 @@ class World:
 
     def count(self, how: str, where: str) -> None:
         self.counted[how, where] += 1
+
+    def _event(self, where: str) -> None:
+        self.count(points.EVENT, where)
 
     def _count_of_exchange(self, line: str) -> None:
         for word, event in _EXCHANGE_WORDS:
@@ -120,6 +128,12 @@ class World:
         """Whoever waited for its locks goes on first."""
         if any(other.is_waiting for other in self.stage.actors):
             actor.give_turn_back()
+
+    def while_waiting(self, actor: Actor) -> None:
+        """Whoever waits for models may die meanwhile, with everything that is on its way."""
+        if self.rng.random() < self.chances.killed_asking:
+            self._event("dies-asking")
+            self._kill(actor, points.BETWEEN)
 
     def _seam(self, actor: Actor, inside: bool) -> None:
         dice, chances = self.rng.random(), self.chances
@@ -241,7 +255,7 @@ class World:
     def _step(self, step: str, row_id: int) -> Job:
         def job(actor: Actor) -> None:
             def connect() -> Any:
-                return HostileConnection(self.exchange, self._seam_of_exchange(actor))
+                return CountingConnection(self.exchange, self._seam_of_exchange(actor), self._event)
 
             if step == ticking.ASK:
                 run, database = run_in(actor, self.clock), database_of(actor)
@@ -255,16 +269,25 @@ class World:
 
         return job
 
+    def candles(self, symbols: Sequence[str], first: datetime, last: datetime) -> Mapping[str, Series]:
+        """The market, which is away now and then."""
+        if self.stage.now < self.no_market_until:
+            self.count(points.EVENT, "no-market")
+            return {symbol: empty_series(symbol, self.rules.timeframe) for symbol in symbols}
+        return candles_of(self.rules)(symbols, first, last)
+
     # -- the run --------------------------------------------------------------------------------------------
 
     def go_on(self, until: datetime) -> None:
         """Everything that happens up to an instant."""
+        waits = self.stage.waits
         self.stage.run_until(until, self.after, self.arrivals)
+        self.counted[points.EVENT, "waited"] += self.stage.waits - waits
         self.exchange.deliver()
 
     def look(self) -> None:
         """Tickers look, mostly both."""
-        which = [True] if self.is_calm else self.rng.choice([[True], [False], [True, False], [True, False]])
+        which = [True] if self.is_calm else self.rng.choice([[True], [False], [True, False], [True, True, False]])
         if len(which) > 1:
             self.count(points.EVENT, "ticks-together")
         for helps_itself in which:
@@ -276,15 +299,21 @@ class World:
             self._week(number)
             between()
         self._calm()
+        late = Turn.objects.filter(cycle__season=self.season).exclude(unresolved=[])
+        self.counted[points.EVENT, "provisional"] += late.count()
+        self.counted[points.EVENT, "settled-late"] += late.filter(state=TurnState.SETTLED.value).count()
 
     def _week(self, number: int) -> None:
         due = boundary(self.rules, number)
-        late = self.rng.choice([0, 0, 0, 0, 0, 0.01, 1, 30, 60]) * HOUR
+        late = self.rng.choice([*[0] * 11, 0.01, 1, 30, 60]) * HOUR
         if late > HOUR / 2:
             self.count(points.EVENT, "outage")
             self.say(f"nobody runs for {late} from when week {number} is due")
         self.go_on(due + late)
         ends = due + late + timedelta(seconds=self.rules.ask_s + self.rules.trade_window_s * 2.5)
+        if self.rng.random() < self.chances.no_market:
+            self.no_market_until = self.stage.now + self.rng.choice([0.05, 1.5, 4]) * HOUR
+            self.say(f"no market until {self.no_market_until:%m-%d %H:%M}")
         breaks_at = self.stage.now + self.rng.choice([1, 1, 1, 0.2, 0.5]) * (ends - self.stage.now)
         looks = 0
         while self.stage.now < min(ends, breaks_at) and looks < LOOKS_MAX and not self._is_done(number):
@@ -314,6 +343,7 @@ class World:
 
     def _calm(self) -> None:
         self.is_calm = True
+        self.no_market_until = self.stage.now
         self.chances.calm()
         self.exchange.dice.calm()
         self.voices.moods.calm()
