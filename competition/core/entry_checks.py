@@ -147,7 +147,7 @@ def _judged_again(
     season: SeasonRecord, entry: EntryRecord, turn: TurnRow, said: Sequence[Said]
 ) -> tuple[Verdict, bool]:
     answers = [one.answer for one in said if one.answer is not None]
-    if turn.over_budget and not answers:
+    if turn.over_budget and not said:  # who was asked before the money ran out, and said nothing, was silent
         return Verdict(VerdictKind.OVER_BUDGET, reason=turn.over_budget), False
     waiting: Iterator[Answer] = iter(answers)
     silence = NoAnswer(turn.verdict.reason if turn.verdict else "")

@@ -54,7 +54,8 @@ class Line:
         connections["default"] = self.wrapper
 
     def is_in_transaction(self) -> bool:
-        return self.actor is not None and self.wrapper.in_atomic_block
+        """By PostgreSQL's word: at a commit Django already believes that it is over."""
+        return self.actor is not None and self._raw.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
     def cut(self) -> None:
         """What the actor had not committed is gone, as when its process or its connection ends."""

@@ -25,7 +25,7 @@ from tests.simulation.world import World
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "ADAUSDT")
 
 
-POOR_TOKENS, RICH_TOKENS = 30_000, 2_000_000  # an attempt sets aside 20,000
+POOR_TOKENS, RICH_TOKENS = 20_500, 2_000_000  # an attempt sets aside 20,000
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from tests.simulation.voices import Voices
 
 Job = Callable[[Actor], None]
 HOUR = timedelta(hours=1)
+LOOKS = ([True], [False], [True, False], [True, True, False], [True, True, False])  # who helps itself
 LOOKS_MAX = 14  # of a week with faults: what they leave undone, the calm has to do
 
 
@@ -43,7 +44,7 @@ class Chances:
     killed: float = 0.01
     cut_off: float = 0.006
     frozen: float = 0.018
-    others_go_on: float = 0.25
+    others_go_on: float = 0.3
     time_passes: float = 0.06
     commit_lost: float = 0.012
     commit_lied: float = 0.02
@@ -108,6 +109,8 @@ class World:
         self._seam(actor, actor.line.is_in_transaction())
 
     def before_commit(self, actor: Actor) -> None:
+        if self.rng.random() < self.chances.others_go_on:
+            actor.give_turn_back()
         if self.rng.random() < self.chances.commit_lost:
             self._tell(actor, points.UNKNOWN, "its commit is lost")
             actor.line.cut()
@@ -287,7 +290,7 @@ class World:
 
     def look(self) -> None:
         """Tickers look, mostly both."""
-        which = [True] if self.is_calm else self.rng.choice([[True], [False], [True, False], [True, True, False]])
+        which = [True] if self.is_calm else self.rng.choice(LOOKS)
         if len(which) > 1:
             self.count(points.EVENT, "ticks-together")
         for helps_itself in which:
@@ -332,7 +335,7 @@ class World:
         if cycle is None or self.rng.random() < 0.2:
             return now + gap
         if now < cycle.deadline_at:
-            leases = [cycle.deadline_at, cycle.deadline_at, now + timedelta(seconds=self.rules.attempt_s)]
+            leases = [cycle.deadline_at, now + timedelta(seconds=self.rules.attempt_s)]
             return self.rng.choice(leases) + timedelta(seconds=self.rng.choice([-1, 0, 1]))
         due = OrderAttempt.objects.filter(due_at__gt=now).order_by("due_at").values_list("due_at", flat=True).first()
         return due + timedelta(seconds=self.rng.choice([0, 1, 30])) if due else now + gap

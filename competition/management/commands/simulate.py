@@ -24,8 +24,8 @@ NOT_SHIPPED = (
 
 class Command(BaseCommand):
     help = (
-        "Plays short seasons on the steps of the site and a scratch database, by seeded dice: workers killed, frozen and "
-        "lied to, a hostile exchange, hostile models. The result is kept; exits with 1 when anything did not hold."
+        "Plays short seasons on the steps of the site and a scratch database, by seeded dice: workers killed, frozen, "
+        "told lies, a hostile exchange, hostile models. The result is kept; exits with 1 when anything did not hold."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
