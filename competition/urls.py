@@ -24,6 +24,7 @@ urlpatterns = [
     path("s/<slug:slug>/", board.season, name="season"),
     path("s/<slug:slug>/equity/", board.equity, name="equity"),
     path("s/<slug:slug>/equity.json", board.equity_json, name="equity_json"),
+    path("s/<slug:slug>/board.png", board.picture, name="picture"),
     # one season
     path("s/<slug:season_slug>/e/<slug:slug>/", entries.entry, name="entry"),
     path("s/<slug:season_slug>/c/<int:number>/", cycles.cycle, name="cycle"),

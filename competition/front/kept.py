@@ -45,7 +45,8 @@ class KeptPage:
     def answer(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer a GET or HEAD with this page: 304 when the visitor has it, else 200."""
         self.asked = True
-        edition = self.editions[encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))]
+        wanted = encoding_for(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        edition = self.editions.get(wanted) or self.editions["identity"]
         if edition.etag in environ.get("HTTP_IF_NONE_MATCH", ""):
             start_response("304 Not Modified", edition.unchanged)
             return ()
@@ -58,7 +59,9 @@ def kept_page(headers: Headers, body: bytes) -> KeptPage:
     season = next((value for name, value in headers if name == SEASON_HEADER), "")
     others = [(name, value) for name, value in headers if name.lower() not in _MADE_HERE]
     sha256 = hashlib.sha256(body).hexdigest()[:32]
-    editions = {name: _edition(name, compress(body), sha256, others) for name, compress in _ENCODINGS.items()}
+    is_picture = any(name.lower() == "content-type" and value.startswith("image/") for name, value in headers)
+    encodings = {"identity": _ENCODINGS["identity"]} if is_picture else _ENCODINGS  # a picture is compressed already
+    editions = {name: _edition(name, compress(body), sha256, others) for name, compress in encodings.items()}
     return KeptPage(season, editions)
 
 

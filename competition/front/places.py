@@ -16,7 +16,7 @@ from competition.pages.columns import PARAMETERS
 from competition.views.answers import THEMES
 from competition.views.board import FRAGMENTS
 
-_BOARDS = re.compile(r"/|/s/[-\w]{1,40}/(equity/|equity\.json)?", re.ASCII)
+_BOARDS = re.compile(r"/|/s/[-\w]{1,40}/(equity/|equity\.json|board\.png)?", re.ASCII)
 _QUERY_BYTES_MAX = 2_000
 
 

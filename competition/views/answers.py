@@ -20,7 +20,9 @@ def answer(
     """Render `template`, or only the named partial `fragment` of it."""
     name = f"{template}#{fragment}" if fragment else template
     twin = twin_of(request.resolver_match) if status == 200 else ""
-    shared = {"theme": theme_of(request), "themes": THEMES, "twin": twin}
+    shared = {"theme": theme_of(request), "themes": THEMES, "twin": twin, "root": request.build_absolute_uri("/")[:-1]}
+    if status == 200:
+        shared["canonical"] = request.build_absolute_uri(request.path)
     response = render(request, name, {**shared, **context}, status=status)
     if not fragment:
         response.headers["Speculation-Rules"] = f'"{reverse("speculation")}"'

@@ -1,6 +1,7 @@
 import re
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from competition.models import Season
@@ -8,6 +9,7 @@ from competition.pages.board import board_page, clock_part, equity_chart
 from competition.pages.columns import wish_of
 from competition.pages.frame import Frame, current_season, frame_of, season_named
 from competition.pages.progress import as_of, progress_of
+from competition.pages.shared_picture import png_of, shared_picture
 from competition.views.answers import answer, fragment_of
 
 FRAGMENTS = ("board", "clock")
@@ -43,6 +45,16 @@ def equity_json(request: HttpRequest, slug: str) -> HttpResponse:
     """The chart's figures for the script that draws it."""
     season = season_named(slug)
     return _of(season, JsonResponse(dict(equity_chart(season, progress_of(season)).data)))
+
+
+@require_safe
+def picture(request: HttpRequest, slug: str) -> HttpResponse:
+    """The board as a picture, for links that somebody shares."""
+    season = season_named(slug)
+    shown = shared_picture(season, progress_of(season))
+    return _of(
+        season, HttpResponse(png_of(render_to_string("board.svg", {"picture": shown})), content_type="image/png")
+    )
 
 
 def _board(request: HttpRequest, season: Season) -> HttpResponse:
