@@ -230,7 +230,7 @@ class Testnet:
 
     def _without_secrets(self, raw: _Raw, text: str) -> _Raw:
         """The answer without what only the question should hold: it is stored, logged and shown in parts."""
-        secrets = (self._keys.key, self._keys.secret, text.rpartition("&signature=")[2])
+        secrets = (self._keys.key, self._keys.secret, text.partition("&signature=")[2])
         body = raw.body
         for secret in secrets:
             if len(secret) >= SECRET_CHARS_MIN:
