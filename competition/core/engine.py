@@ -214,7 +214,7 @@ def _rebalance(
     sells = course.sells if aim is course.aim else plan_sells(book, prices, symbols, target, aim)
     sold = _place(seat, sells.legs, 0, broker)
     journals_of_sells = journals_of(sold, symbols)
-    after_sells = fold(journals_of_sells, book) if sold else book
+    after_sells = fold(journals_of_sells, book)
     funded = waiting.without_reserve(after_sells)
     as_expected = aim is course.aim and funded.balances == course.funded
     buys = course.buys if as_expected else plan_buys(funded, prices, symbols, target, aim, rules.costs)

@@ -181,4 +181,4 @@ def test_no_reply_takes_long_to_refuse(unit: str) -> None:
     text = (unit * (REPLY_BYTES_MAX // len(unit.encode())))[:REPLY_BYTES_MAX]
     started = time.process_time()
     why(text)
-    assert time.process_time() - started < 0.5
+    assert time.process_time() - started < 3  # of the CPU, however busy the machine is

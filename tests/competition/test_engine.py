@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.core.answers import Answer, Decide, NoAnswer
@@ -347,6 +347,7 @@ def test_running_a_turn_again_from_the_record_gives_the_same_record(book: str, p
 
 @some
 @given(holdings, weights)
+@example(book="0E-8 USDT, 1E-8 BTC, 1E-8 ETH", parts=[0, 0, 1])  # nothing to trade, and a zero in the book
 def test_what_a_turn_costs_is_what_trading_costs(book: str, parts: list[int]) -> None:
     verdict = wanting(", ".join(f"{a} {D(p) * 100 / sum(parts)}%" for a, p in zip(("BTC", "ETH"), parts, strict=False)))
     record = trade(verdict, book)

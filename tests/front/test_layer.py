@@ -148,7 +148,10 @@ def test_when_the_line_to_the_database_breaks_the_board_stands_and_what_was_miss
     listening(front)
     get()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'LISTEN board'")
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE query = 'LISTEN board' AND datname = current_database()"
+        )
         assert cursor.rowcount == 1
     assert get()[2] == before
     asking(season)

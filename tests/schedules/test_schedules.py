@@ -1,6 +1,8 @@
 """Weeks in which everything goes wrong at once: no order is executed twice, and none is lost."""
 
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -12,8 +14,10 @@ from tests.schedules import hostile
 from tests.schedules.hostile import HostileConnection
 from tests.schedules.invariants import Violation
 from tests.schedules.run import run, shape_of
+from tests.schedules.world import Process, World
 
 SEEDS = range(6)
+STAMPING = "stamping"
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -23,6 +27,8 @@ def test_no_order_is_executed_twice_or_lost(migrated_template: str, django_db_bl
 
 
 # -- Bugs that the schedules must find, each planted where a guard is taken away --------------------------------------
+#
+# Each is looked for in the weather that brings it out: what a seed rolls changes with every query that the steps make.
 
 
 def stamped_when_sent(patch: pytest.MonkeyPatch) -> None:
@@ -30,11 +36,21 @@ def stamped_when_sent(patch: pytest.MonkeyPatch) -> None:
     send = HostileConnection.send
 
     def stamping(self: HostileConnection, payload: str, client_order_id: str) -> Outcome:
-        self._seam(f"before stamping {client_order_id}")
+        self._seam(f"before {STAMPING} {client_order_id}")
         start, _ = payload.rsplit("=", 1)
         return send(self, f"{start}={self.now_ms()}", client_order_id)
 
     patch.setattr(HostileConnection, "send", stamping)
+    fate = World.fate
+
+    def sleepy(self: World, process: Process, where: str) -> bool:
+        if STAMPING in where and not self.is_calm and self.rng.random() < 0.3:
+            process.wakes_at = self.stage.now + timedelta(seconds=self.rng.choice([700, 4000]))
+            self.say(f"{process.name} is frozen {where}")
+            return True
+        return fate(self, process, where)
+
+    patch.setattr(World, "fate", sleepy)
 
 
 def sent_again_when_unknown(patch: pytest.MonkeyPatch) -> None:
@@ -54,6 +70,7 @@ def sent_again_when_unknown(patch: pytest.MonkeyPatch) -> None:
 def short_of_patience(patch: pytest.MonkeyPatch) -> None:
     """Silence is taken for proof after seconds, while what the exchange tells lags by minutes."""
     patch.setattr(hostile, "LAG_MS_MAX", 500_000)
+    patch.setattr(hostile, "Dice", partial(hostile.Dice, lost=0, late=0, refused=0, wiped=0, answer_lost=0.8, lag=1.0))
     patch.setattr(testnet_broker, "LOOKS_APART_S", 0)
     claim = testnet_broker.attempts.claim
 
@@ -66,7 +83,7 @@ def short_of_patience(patch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("bug", "seeds"),
-    [(sent_again_when_unknown, range(8)), (short_of_patience, range(12)), (stamped_when_sent, range(8))],
+    [(sent_again_when_unknown, range(12)), (short_of_patience, range(12)), (stamped_when_sent, range(8))],
     ids=lambda given: getattr(given, "__name__", ""),
 )
 def test_a_planted_bug_is_found(
