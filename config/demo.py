@@ -111,14 +111,15 @@ def _run() -> int:
 def _serve(environ: Mapping[str, str], port: int, data: Path, greeting: str, look: Callable[[], None]) -> int:
     environ = {**environ, "DJANGO_SETTINGS_MODULE": "config.settings", "PYTHONUNBUFFERED": "1"}
     trouble: list[str] = []
-    stopping = threading.Event()
-    watch = threading.Thread(target=_watch, args=(stopping, port, greeting, look, trouble))
+    stopping, answers = threading.Event(), threading.Event()
+    watch = threading.Thread(target=_watch, args=(stopping, answers, port, greeting, look, trouble))
     commands = site(environ, port=port, data=data)
-    _say(f"Starting {', '.join(command.name for command in commands)}")
+    first, *others = [command.name for command in commands]
+    _say(f"Starting {first}, then {', '.join(others)}")
     watch.start()
     try:
         _keep_addresses(data, commands)
-        death = run(commands)
+        death = run(commands, may_follow=answers.is_set)
     finally:
         on_stop_signals(signal.SIG_IGN)
         stopping.set()
@@ -138,12 +139,20 @@ def _keep_addresses(data: Path, commands: list[Command]) -> None:
         engines.keep_addresses(data, commands[0].environ)
 
 
-def _watch(stopping: threading.Event, port: int, greeting: str, look: Callable[[], None], trouble: list[str]) -> None:
-    """Greet once the site answers, then `look` after the rest. On trouble, note it and end the site."""
+def _watch(
+    stopping: threading.Event,
+    answers: threading.Event,
+    port: int,
+    greeting: str,
+    look: Callable[[], None],
+    trouble: list[str],
+) -> None:
+    """Greet and set `answers` once the site does, then `look` after the rest. On trouble, note it and end the site."""
     try:
         _wait_for_answer(stopping, port)
         if not stopping.is_set():
             print(greeting, flush=True)  # noqa: T201
+            answers.set()
         while not stopping.wait(LOOK_EVERY_S):
             look()
     except (StartError, ImproperlyConfigured) as error:

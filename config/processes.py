@@ -114,9 +114,12 @@ def site(environ: Mapping[str, str], *, port: int, data: Path) -> list[Command]:
     ]
 
 
-def run(commands: list[Command]) -> Death | None:
-    """Run `commands` until one ends by itself, which is returned, or a signal to stop ends all: then None."""
-    return _Crew(commands).work()
+def run(commands: list[Command], may_follow: Callable[[], bool] = lambda: True) -> Death | None:
+    """Run `commands` until one ends by itself, which is returned, or a signal to stop ends all: then None.
+
+    The first is started at once, the others when `may_follow` says so: all at once they would make each other wait.
+    """
+    return _Crew(commands).work(may_follow)
 
 
 def on_stop_signals(handler: Callable[[int, FrameType | None], object] | signal.Handlers) -> None:
@@ -133,20 +136,22 @@ class _Crew:
         self.events: SimpleQueue[Any] = SimpleQueue()  # of honcho's messages, and None for a signal
         self.printer = Printer(sys.stdout, width=max(len(command.name) for command in commands))
         self.last_lines: dict[str, deque[str]] = {}
-        self.members: dict[str, Process] = {}  # those that have not ended
+        self.waiting: dict[str, Process] = {}  # those that have not been started
+        self.members: dict[str, Process] = {}  # those that have, and have not ended
         self.first_dead: tuple[str, int] | None = None
         self.kill_at: float | None = None  # set once they have been asked to end
         for command, colour in zip(commands, get_colours(), strict=False):
             line, environ = f"exec {shlex.join(command.argv)}", dict(command.environ)
-            self.members[command.name] = Process(line, command.name, colour, env=environ, cwd=str(ROOT))
+            self.waiting[command.name] = Process(line, command.name, colour, env=environ, cwd=str(ROOT))
             self.last_lines[command.name] = deque(maxlen=LAST_LINES)
 
-    def work(self) -> Death | None:
+    def work(self, may_follow: Callable[[], bool]) -> Death | None:
         on_stop_signals(lambda *_: self.events.put(None))
         try:
-            for member in self.members.values():
-                threading.Thread(target=self._live, args=(member,), daemon=True).start()
+            self._start(list(self.waiting)[:1])
             while self.members:
+                if self.waiting and may_follow():
+                    self._start(list(self.waiting))
                 with suppress(Empty):
                     self._take(self.events.get(timeout=0.2))
                 self._look()
@@ -157,6 +162,11 @@ class _Crew:
             return None
         name, code = self.first_dead
         return Death(name, code, tuple(self.last_lines[name]))
+
+    def _start(self, names: list[str]) -> None:
+        for name in names:
+            self.members[name] = member = self.waiting.pop(name)
+            threading.Thread(target=self._live, args=(member,), daemon=True).start()
 
     def _live(self, member: Process) -> None:
         try:
@@ -195,6 +205,7 @@ class _Crew:
         if self.kill_at is not None:
             return
         self.kill_at = time.monotonic() + END_WITHIN_S
+        self.waiting.clear()
         if print_it:
             print("\nStopping everything", flush=True)  # noqa: T201
         for member in self.members.values():

@@ -291,6 +291,18 @@ def test_a_signal_ends_all_and_nobody_is_to_blame(signum: signal.Signals) -> Non
     until(lambda: all(map(gone, children)), "the processes to be gone")
 
 
+def test_the_others_start_once_they_may_and_never_when_the_first_has_died(tmp_path: Path) -> None:
+    code = CREW.replace("run([", f"run(may_follow=__import__('pathlib').Path({str(tmp_path / 'go')!r}).exists, commands=[")
+    follows = f"follows=echo followed > {tmp_path}/followed; exit 4"
+    command = [sys.executable, "-c", code, f"first=sleep 0.5; touch {tmp_path}/go; exec sleep 1000", follows]
+    assert "Death(name='follows', code=4" in subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+    for name in ("go", "followed"):
+        (tmp_path / name).unlink()
+    command[-2] = "first=exit 3"
+    assert "Death(name='first', code=3" in subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
+    assert not (tmp_path / "followed").exists()
+
+
 def test_processes_that_a_killed_demo_has_left_are_found_by_their_mark_and_ended(tmp_path: Path) -> None:
     environ = {**os.environ, "A_MARK": str(tmp_path)}
     with subprocess.Popen(["/bin/sh", "-c", "sleep 1000; true"], env=environ) as left_over:
