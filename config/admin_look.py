@@ -46,6 +46,7 @@ NAVIGATION = [
         _list("API tokens", "key", "competition", "apitoken"),
         _list("Schedules", "schedule", "django_celery_beat", "periodictask"),
         _list("Users", "person", "auth", "user"),
+        _list("Failed logins", "gpp_bad", "axes", "accessattempt"),
         _list("Groups", "groups", "auth", "group"),
         closed=False,
     ),
