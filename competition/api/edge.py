@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from competition.api.faults import failure_response
@@ -54,7 +54,9 @@ def _head(request: HttpRequest, get_response: Callable[[HttpRequest], HttpRespon
     request.method = "GET"
     response = get_response(request)
     request.method = "HEAD"
-    if isinstance(response, HttpResponse):
+    if isinstance(response, StreamingHttpResponse):
+        response.streaming_content = ()
+    elif isinstance(response, HttpResponse):
         length = len(response.content)
         response.content = b""
         response["Content-Length"] = str(length)

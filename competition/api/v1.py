@@ -7,7 +7,18 @@ from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.renderers import BaseRenderer
 
-from competition.api import analyses, backtests, boards, cycles, markets, portfolios, reliability, resets, statuses
+from competition.api import (
+    analyses,
+    backtests,
+    boards,
+    cycles,
+    exports,
+    markets,
+    portfolios,
+    reliability,
+    resets,
+    statuses,
+)
 from competition.api.faults import answer_faults
 from competition.api.freshness import fresh
 from competition.api.throttles import READS
@@ -54,6 +65,7 @@ def made_api() -> NinjaAPI:
     made.add_decorator(refuse_unknown_parameters, mode="view")
     made.add_router("", boards.router)
     made.add_router("", cycles.router)
+    made.add_router("", exports.router)
     made.add_router("", statuses.router)
     made.add_router("", reliability.router)
     made.add_router("market", markets.router)

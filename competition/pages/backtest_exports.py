@@ -1,10 +1,5 @@
-"""A backtest as files, written piece by piece: one JSON document, and tables as CSV.
+"""A backtest as files, written piece by piece: one JSON document, and tables as CSV."""
 
-A cell of a table that came from elsewhere may begin as a formula does; spreadsheets would compute it, so an apostrophe
-goes before it, as they know it themselves.
-"""
-
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
@@ -13,14 +8,13 @@ from datetime import datetime
 from competition.core.backtest_result import Trade, unpacked_curve, unpacked_decisions, unpacked_trades
 from competition.models import Backtest, BacktestRun
 from competition.pages.backtest_sheet import runs_of
+from competition.pages.csv_rows import csv_blocks
 from competition.services.backtest_reads import BacktestResult, agent_document, head_document, result_from, status_from
 from market.core.candles import from_ms
 from market.core.canonical import utc_text
 
-_BEGINS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _DECISION_HEAD = ("agent", "as_of", "verdict", "reason", "weights", "rationale", "orders", "traded")
 _TRADE_HEAD = tuple(field.name for field in fields(Trade))
-ROWS_AT_ONCE = 500
 
 type Row = Iterable[str | float]
 
@@ -36,27 +30,7 @@ def json_chunks(backtest: Backtest, now: datetime) -> Iterator[str]:
 
 def csv_chunks(backtest: Backtest, table: str) -> Iterator[str]:
     """One of `TABLES` as CSV with a head."""
-    echo = csv.writer(_Echo(), lineterminator="\r\n")
-    block: list[str] = []
-    for row in TABLES[table](backtest):
-        block.append(echo.writerow([_harmless(cell) for cell in row]))
-        if len(block) == ROWS_AT_ONCE:
-            yield "".join(block)
-            block = []
-    yield "".join(block)
-
-
-class _Echo:
-    """A file that hands back what is written to it, so that the writer's rows can be sent on."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def _harmless(cell: str | float) -> str | float:
-    if isinstance(cell, str) and cell.startswith(_BEGINS_A_FORMULA):
-        return f"'{cell}"
-    return cell
+    return csv_blocks(TABLES[table](backtest))
 
 
 def _one_by_one(backtest: Backtest) -> Iterator[BacktestRun]:

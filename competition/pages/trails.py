@@ -1,5 +1,6 @@
 """The head of each season's ledger: one hash that stands for every journal in it, to be noted by whoever wants to."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from competition.core.states import SeasonState
@@ -23,7 +24,11 @@ class Head:
 def heads(seasons_max: int) -> tuple[Head, ...]:
     """The heads of the newest seasons that have opened: two queries."""
     public = Season.objects.exclude(state=SeasonState.DRAFT.value)
-    seasons = list(public.order_by("-id").only("slug", "name", "rules", "state")[:seasons_max])
+    return heads_of(list(public.order_by("-id").only("slug", "name", "rules", "state")[:seasons_max]))
+
+
+def heads_of(seasons: Sequence[Season]) -> tuple[Head, ...]:
+    """The heads of these seasons in their order: one query."""
     rows = (
         Journal.objects.filter(portfolio__entry__season__in=[season.id for season in seasons])
         .order_by("portfolio", "-sequence")

@@ -18,6 +18,7 @@ READS = {
     "leaderboard": 4,
     "seasons": 1,
     "seasons/played": 2,
+    "seasons/played/export": 3,
     "entries/swinger": 4,
     "entries/swinger/equity": 3,
     "cycles/3": 7,
