@@ -1,7 +1,8 @@
 """Actors: threads of which one runs at a time, by the dice of a seed, under a made-up clock.
 
 An actor gives its turn back at seams: between transactions, inside them, and where it speaks to models or the exchange.
-A statement that waits for another actor's lock waits in PostgreSQL itself; the others go on meanwhile.
+A statement that waits for another actor's lock waits in PostgreSQL itself; the others go on meanwhile. Behind one that
+waits nobody else does, but for those it waits for: whom PostgreSQL lets go first is not of the seed.
 """
 
 import random
@@ -24,11 +25,12 @@ class Killed(BaseException):
 class Actor:
     """One process, or one of its threads, with one line to the database. It runs only while it has the turn."""
 
-    def __init__(self, name: str, line: "Line", job: Callable[["Actor"], None], now: datetime) -> None:
-        self.name, self.line, self.wakes_at = name, line, now
-        self.is_over = self.is_killed = self.is_waiting = False
+    def __init__(self, name: str, line: "Line", job: Callable[["Actor"], None], stage: "Stage") -> None:
+        self.name, self.line, self.stage, self.wakes_at = name, line, stage, stage.now
+        self.is_over = self.is_killed = self.is_waiting = self.is_queued = False
         self.error: BaseException | None = None
         self.in_statement = False
+        self.waits_since = 0
         self.answered = threading.Event()
         self._mine, self._theirs = threading.Semaphore(0), threading.Semaphore(0)
         line.actor = self
@@ -80,6 +82,13 @@ class Actor:
         if self.is_killed:
             raise Killed
 
+    def queue_up(self) -> None:
+        """Before a statement that may have to wait: until nobody else does."""
+        while self.stage.must_queue(self):
+            self.is_queued = True
+            self.give_turn_back()
+        self.is_queued = False
+
     def statement[Result](self, execute: Callable[[], Result]) -> Result:
         """Run a statement that may have to wait for the lock of another actor."""
         self.answered.clear()
@@ -99,22 +108,25 @@ class Stage:
         self.rng, self.now, self.lines = rng, now, lines
         self.actors: list[Actor] = []
         self.waits = 0  # for a lock of somebody else
+        self.blockers: set[int] = set()  # whom those who wait are waiting for, by the numbers of their lines
 
     def run_until(self, end: datetime, after: Callable[[Actor], None], arrivals: Callable[[], datetime | None]) -> None:
         """Give turns until nobody has anything to do before `end`. `arrivals` starts what is due; when more comes."""
         while True:
             self._settle_waits()
             coming = arrivals()
-            ready = [actor for actor in self.actors if not actor.is_waiting and actor.wakes_at <= self.now]
+            free = [actor for actor in self.actors if not actor.is_waiting and not self._stays_queued(actor)]
+            ready = [actor for actor in free if actor.wakes_at <= self.now]
             if ready:
                 actor = ready[0] if len(ready) == 1 else self.rng.choice(ready)
                 actor.go()
                 self.waits += actor.is_waiting
+                actor.waits_since = self.waits
                 if actor.is_over:
                     self.actors.remove(actor)
                     after(actor)
                 continue
-            times = [actor.wakes_at for actor in self.actors if not actor.is_waiting]
+            times = [actor.wakes_at for actor in free]
             if coming is not None:
                 times.append(coming)
             if not times or min(times) > end:
@@ -122,8 +134,16 @@ class Stage:
                 return
             self.now = max(self.now, min(times))
 
+    def must_queue(self, actor: Actor) -> bool:
+        """Whether somebody waits for a lock already, and not for this actor."""
+        return any(other.is_waiting for other in self.actors) and actor.line.pid not in self.blockers
+
+    def _stays_queued(self, actor: Actor) -> bool:
+        return actor.is_queued and not actor.is_killed and self.must_queue(actor)
+
     def _settle_waits(self) -> None:
         """Let every statement that can go on do so to its end, so that what happens next depends on the seed alone."""
+        self.blockers = set()
         waiting = [actor for actor in self.actors if actor.is_waiting]
         while waiting:
             blocked = self.lines.blocked_by([actor.line.pid for actor in waiting])
@@ -132,14 +152,17 @@ class Stage:
                     actor.is_waiting = actor.in_statement = False
             waiting = [actor for actor in waiting if actor.is_waiting]
             if all(blocked.get(actor.line.pid) for actor in waiting):
-                stuck = _in_a_circle(blocked)
+                self.blockers = {pid for actor in waiting for pid in blocked[actor.line.pid]}
+                stuck = [actor for actor in waiting if actor.line.pid in _in_a_circle(blocked)]
                 if not stuck:
                     return
-                _until_one_is_answered([actor for actor in waiting if actor.line.pid in stuck])
+                last = max(stuck, key=lambda actor: actor.waits_since)
+                self.lines.end_statement(last.line.pid)
+                _until_answered(last)
 
 
 def _in_a_circle(blocked: dict[int, list[int]]) -> set[int]:
-    """Those who wait for each other; PostgreSQL will end one of their statements."""
+    """Those who wait for each other."""
 
     def reaches_itself(start: int) -> bool:
         seen, ahead = set[int](), list(blocked.get(start, ()))
@@ -155,8 +178,6 @@ def _in_a_circle(blocked: dict[int, list[int]]) -> set[int]:
     return {pid for pid in blocked if reaches_itself(pid)}
 
 
-def _until_one_is_answered(actors: list[Actor]) -> None:
-    for _ in range(int(DEADLOCK_S / 0.002)):
-        if any(actor.answered.wait(0.001) for actor in actors):
-            return
-    raise AssertionError(f"{', '.join(actor.name for actor in actors)} wait for each other for ever")
+def _until_answered(actor: Actor) -> None:
+    if not actor.answered.wait(DEADLOCK_S):
+        raise AssertionError(f"the statement of {actor.name} was to end and does not")

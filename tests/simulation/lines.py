@@ -13,8 +13,9 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 
 from tests.simulation.actors import Actor
 
-# As in production, but for the patience with locks: whoever holds one here goes on in made-up time.
-SESSION = "SET deadlock_timeout = '5ms'; SET lock_timeout = '60s'; SET synchronous_commit = off"
+# As in production, but for the patience with locks: whoever holds one here goes on in made-up time, and of those who
+# wait for each other the stage ends one, since which one PostgreSQL would end depends on milliseconds.
+SESSION = "SET deadlock_timeout = '1h'; SET lock_timeout = '60s'; SET synchronous_commit = off"
 
 
 class Fate(Protocol):
@@ -86,6 +87,8 @@ class Line:
         actor.go_on_if_alive()
         self.lines.fate.before_statement(actor, sql)
         if self.lines.others_hold_locks(self):
+            if not _reads_only(sql):
+                actor.queue_up()
             result = actor.statement(lambda: execute(sql, params, many, context))
         else:
             result = execute(sql, params, many, context)
@@ -101,6 +104,7 @@ class Line:
         actor.go_on_if_alive()
         self.lines.fate.before_commit(actor)
         if self.lines.others_hold_locks(self):
+            actor.queue_up()
             actor.statement(self._really_commit)
         else:
             self._really_commit()
@@ -136,10 +140,19 @@ class Lines:
         rows = self.watch.execute("SELECT pid, pg_blocking_pids(pid) FROM unnest(%s::int[]) AS pid", [pids])
         return dict(rows.fetchall())
 
+    def end_statement(self, pid: int) -> None:
+        """As PostgreSQL does to one of those who wait for each other: its transaction has failed."""
+        self.watch.execute("SELECT pg_cancel_backend(%s)", [pid])
+
     def close(self) -> None:
         for line in self.all:
             line.close()
         self.watch.close()
+
+
+def _reads_only(sql: str) -> bool:
+    """Whether a statement never waits for a row that somebody else has locked."""
+    return sql.startswith("SELECT") and (" FOR " not in sql or "SKIP LOCKED" in sql)
 
 
 @contextmanager

@@ -212,7 +212,7 @@ class World:
             if line is None:
                 return None
             _, _, name, job = self.messages.pop(0)
-            self.stage.actors.append(Actor(name, line, job, self.stage.now))
+            self.stage.actors.append(Actor(name, line, job, self.stage))
         return self.messages[0][0] if self.messages else None
 
     def after(self, actor: Actor) -> None:
