@@ -292,7 +292,9 @@ def test_a_signal_ends_all_and_nobody_is_to_blame(signum: signal.Signals) -> Non
 
 
 def test_the_others_start_once_they_may_and_never_when_the_first_has_died(tmp_path: Path) -> None:
-    code = CREW.replace("run([", f"run(may_follow=__import__('pathlib').Path({str(tmp_path / 'go')!r}).exists, commands=[")
+    code = CREW.replace(
+        "run([", f"run(may_follow=__import__('pathlib').Path({str(tmp_path / 'go')!r}).exists, commands=["
+    )
     follows = f"follows=echo followed > {tmp_path}/followed; exit 4"
     command = [sys.executable, "-c", code, f"first=sleep 0.5; touch {tmp_path}/go; exec sleep 1000", follows]
     assert "Death(name='follows', code=4" in subprocess.run(command, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
