@@ -11,6 +11,7 @@ READER_GONE = 141  # what a shell reports of a program that SIGPIPE has ended
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ["PGAPPNAME"] = " ".join(["manage.py", *sys.argv[1:2]])  # how the database knows this process
     try:
         try:
             _execute()

@@ -19,14 +19,14 @@ from agents.agent_forms import AgentForm
 from agents.budget import caps_of
 from agents.models import Agent, Attempt, Brief
 from agents.runner_client import address_for
-from market.admin_facts import FactAdmin, FactInline, ModelAdmin, json_text, number, state
+from market.admin_facts import FactAdmin, FactInline, Remembered, json_text, number, state
 
 UNTIL_ASKED = "Once asked, an agent stays what it is. One added under a slug that exists is its next version."
 PREFLIGHTS_MAX = 20  # at a time: the page waits for them
 
 
 @admin.register(Agent)
-class AgentAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+class AgentAdmin(Remembered):
     """The version is counted here: an agent added under a slug that exists is its next version."""
 
     form = AgentForm

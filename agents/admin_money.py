@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from agents.models import Budget, Call, KeptReply, Price, Reservation, TrainingCutoff
 from agents.prices import PriceRefused, Quote, check_model, check_quote, check_valid_from
-from market.admin_facts import NOTHING, FactAdmin, FactInline, json_text, number, related, state
+from market.admin_facts import NOTHING, FactAdmin, FactInline, Remembered, json_text, number, related, state
 from market.core.canonical import plain
 
 
@@ -59,7 +59,7 @@ def _checked[T](check: Callable[[T], None], stated: T) -> None:
 
 
 @admin.register(Price)
-class PriceAdmin(FactAdmin):
+class PriceAdmin(Remembered, FactAdmin):  # type: ignore[misc]  # as in FactAdmin
     """A new price is a new row: what a call was charged by stays readable for ever."""
 
     form = PriceForm
@@ -198,7 +198,7 @@ class CutoffForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy
 
 
 @admin.register(TrainingCutoff)
-class TrainingCutoffAdmin(FactAdmin):
+class TrainingCutoffAdmin(Remembered, FactAdmin):  # type: ignore[misc]  # as in FactAdmin
     """What is learnt of a model's training is a new row; the newest counts, also for backtests that are shown again."""
 
     form = CutoffForm

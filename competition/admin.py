@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 
 from competition import (  # noqa: F401 - registers them
     admin_backtests,
+    admin_changes,
     admin_errands,
     admin_schedules,
     admin_seasons,

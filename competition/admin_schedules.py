@@ -6,13 +6,13 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
 
-from market.admin_facts import ModelAdmin
+from market.admin_facts import Remembered
 
 for schedule in (ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule):
     admin.site.unregister(schedule)  # the package's own can send any task, and asks the queue, which web does not reach
 
 
-class _Kept(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+class _Kept(Remembered):
     """What is in use is not deleted, and neither is a schedule of the house."""
 
     actions = None

@@ -29,7 +29,7 @@ from competition.season_forms import EntryForm, SeasonForm, rules_text
 from competition.services.demo import UNIVERSE, last_monday
 from competition.services.projections import SeasonCost, season_cost
 from competition.services.seasons import SeasonRefused, enter, open_season
-from market.admin_facts import NOTHING, FactInline, ModelAdmin, PublicPage, ViewOnly, act, preformatted, state
+from market.admin_facts import NOTHING, FactInline, PublicPage, Remembered, ViewOnly, act, preformatted, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class EntryInline(FactInline):
 
 
 @admin.register(Season)
-class SeasonAdmin(PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
+class SeasonAdmin(PublicPage, Remembered):  # type: ignore[misc]  # as in FactAdmin
     form = SeasonForm
     list_display = ("name", "slug", state("state"), "entered", "opened_at", "closed_at", "public_page")
     list_filter = ("state",)
@@ -200,7 +200,7 @@ class SeasonAdmin(PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # gen
 
 
 @admin.register(Entry)
-class EntryAdmin(ViewOnly, PublicPage, ModelAdmin):  # type: ignore[type-arg,misc]  # generic for mypy only
+class EntryAdmin(ViewOnly, PublicPage, Remembered):  # type: ignore[misc]  # as in FactAdmin
     """An agent enters a draft, with a portfolio of its own, and stays as it entered."""
 
     form = EntryForm

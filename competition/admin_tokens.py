@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from competition.tokens import ApiToken, Scope, make_token, revoke
-from market.admin_facts import ModelAdmin
+from market.admin_facts import Remembered
 
 DAYS, DAYS_MAX = 90, 366
 
@@ -28,7 +28,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic for mypy 
 
 
 @admin.register(ApiToken)
-class TokenAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+class TokenAdmin(Remembered):
     list_display = ("name", "start", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at")
     search_fields = ("name", "start")
     ordering = ("-id",)

@@ -1,4 +1,4 @@
-"""What to answer when the database does not, and which content security policy the admin has."""
+"""What to answer when the database does not; in the admin, which content security policy holds and who changes what."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -9,6 +9,8 @@ from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
 from django.views.decorators.csp import csp_override
+
+from competition.services.acting import acting
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +27,13 @@ class DatabaseAway:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        if not isinstance(exception, OperationalError | InterfaceError):
-            return None
-        logger.error("%s could not be served, the database is away: %s", request.path, str(exception).strip())
-        page = loader.render_to_string("503.html")
-        return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
+        return _away(request, exception) if isinstance(exception, OperationalError | InterfaceError) else None
+
+
+def _away(request: HttpRequest, outage: Exception) -> HttpResponse:
+    logger.error("%s could not be served, the database is away: %s", request.path, str(outage).strip())
+    page = loader.render_to_string("503.html")
+    return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 class AdminPolicy:
@@ -40,5 +44,26 @@ class AdminPolicy:
         self.relaxed = csp_override(cast(Mapping[str, list[str]], settings.ADMIN_CSP))(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        is_admin = request.path_info.startswith(f"/{settings.ADMIN_PATH}")
-        return self.relaxed(request) if is_admin else self.get_response(request)
+        return self.relaxed(request) if _is_admin(request) else self.get_response(request)
+
+
+class WhoChanges:
+    """What is sent to the admin is written under the name of who sent it, for the history of the configuration."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method != "POST" or not _is_admin(request):
+            return self.get_response(request)
+        try:
+            if not request.user.is_authenticated:
+                return self.get_response(request)
+            with acting(request.user.get_username()):
+                return self.get_response(request)
+        except (OperationalError, InterfaceError) as outage:
+            return _away(request, outage)
+
+
+def _is_admin(request: HttpRequest) -> bool:
+    return request.path_info.startswith(f"/{settings.ADMIN_PATH}")

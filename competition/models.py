@@ -17,6 +17,7 @@ from competition.backtest_models import Backtest as Backtest
 from competition.backtest_models import BacktestAsk as BacktestAsk
 from competition.backtest_models import BacktestRun as BacktestRun
 from competition.backtest_models import Sweep as Sweep
+from competition.changes import ConfigurationChange as ConfigurationChange
 from competition.core.rules import FROZEN, Rules
 from competition.core.states import TERMINAL_CYCLES, CycleState, SeasonState, TurnState
 from competition.errands import EntryPause as EntryPause

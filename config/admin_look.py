@@ -45,6 +45,7 @@ NAVIGATION = [
         _list("Symbols", "currency_bitcoin", "market", "listedsymbol"),
         _list("API tokens", "key", "competition", "apitoken"),
         _list("Schedules", "schedule", "django_celery_beat", "periodictask"),
+        _list("Changes", "manage_history", "competition", "configurationchange"),
         _list("Users", "person", "auth", "user"),
         _list("Failed logins", "gpp_bad", "axes", "accessattempt"),
         _list("Groups", "groups", "auth", "group"),

@@ -6,6 +6,7 @@ from celery import Celery
 from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+os.environ.setdefault("PGAPPNAME", "celery")
 
 app = Celery("openoutcry")
 app.config_from_object("django.conf:settings", namespace="CELERY")

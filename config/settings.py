@@ -110,6 +110,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "competition.middleware.DatabaseAway",
+    "competition.middleware.WhoChanges",
     "axes.middleware.AxesMiddleware",  # the last, so that it can answer for a login that is refused
 ]
 

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from market.admin_facts import FactAdmin, ModelAdmin, json_text
+from market.admin_facts import FactAdmin, Remembered, json_text
 from market.core.candles import TIMEFRAME_S
 from market.core.canonical import plain
 from market.models import ListedSymbol, StoredSnapshot
@@ -14,7 +14,7 @@ from market.queries import coverage
 
 
 @admin.register(ListedSymbol)
-class ListedSymbolAdmin(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+class ListedSymbolAdmin(Remembered):
     """Candles have no page of their own (the admin takes no composite keys): their coverage is shown here."""
 
     list_display = ("name", "base", "quote", "step_text", "tick_text", "min_notional_text", "filters_as_of")

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -62,6 +63,16 @@ class FactAdmin(ViewOnly, PublicPage, ModelAdmin):  # type: ignore[type-arg,misc
     fieldsets: ClassVar[Any] = None
     actions = None
     show_full_result_count = False  # one more count of a table that only grows
+
+
+class Remembered(ModelAdmin):  # type: ignore[type-arg]  # generic for mypy only
+    """Configuration: its history, with what differs, is that of the database, whoever made the change."""
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponseRedirect:
+        which = urlencode({"kind__exact": self.opts.verbose_name, "row_id__exact": object_id})
+        return HttpResponseRedirect(f"{reverse('admin:competition_configurationchange_changelist')}?{which}")
 
 
 class FactInline(ViewOnly, TabularInline):  # type: ignore[type-arg]  # generic for mypy only

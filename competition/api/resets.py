@@ -8,13 +8,14 @@ from ninja import Router, Status
 
 from competition.api.analyses import EntryRequest
 from competition.api.answers import answers
-from competition.api.bearers import Bearer
+from competition.api.bearers import Bearer, token_of
 from competition.api.envelope import Number, Part, Success
 from competition.api.faults import Refusal
 from competition.api.sources import of_board
 from competition.pages.entries import entry_named
 from competition.pages.frame import season_named
 from competition.pages.progress import progress_of
+from competition.services.acting import acting
 from competition.services.restarts import RestartRefused, restart
 from competition.tokens import Scope
 
@@ -48,7 +49,8 @@ def reset(request: HttpRequest, body: EntryRequest) -> Any:
     if of_board(season, progress_of(season)).mode == "testnet":
         raise Refusal(409, "Only portfolios of demo and paper seasons can begin again.")
     try:
-        drafted = restart(entry, timezone.now())
+        with acting(f"token {token_of(request).name}"):
+            drafted = restart(entry, timezone.now())
     except RestartRefused as refused:
         raise Refusal(409, str(refused)) from None
     data = Reset(
