@@ -9,7 +9,9 @@ from agents.models import Agent, AgentKind
 from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
 from competition.models import Entry, Season, Standing
+from competition.pages.behaviour import Behaviour, behaviour_of, flows_of, weeks_of
 from competition.pages.curves import Chart, chart_of, read_curves
+from competition.pages.exports import ExportLink, export_links
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Decisions, Trades, decisions_of, trades_of
@@ -19,6 +21,7 @@ from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
 from competition.pages.table import standing_row
 from competition.pages.text import line
+from competition.pages.versions import Version, versions_of
 
 LINKS_MAX = 30
 
@@ -58,8 +61,11 @@ class EntryPage:
     chart: Chart
     holdings: tuple[Holding, ...]
     bar: tuple[Segment, ...]
+    behaviour: Behaviour
+    versions: tuple[Version, ...]
     decisions: Decisions
     trades: Trades
+    exports: tuple[ExportLink, ...]
     quote: str
 
 
@@ -88,13 +94,14 @@ def _nobody(season: Season) -> NotThere:
 
 
 def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page: int, trades_page: int) -> EntryPage:
-    """Everything about one entry: seven queries. Raises `NotThere` for an unknown one."""
+    """Everything about one entry: nine queries. Raises `NotThere` for an unknown one."""
     rules = season.rule_book
     entry, benchmark = pair_named(season, slug)
     pair = [entry, benchmark] if benchmark else [entry]
     standings = standings_of_pair(pair, progress)
     book = books_now([entry], season, progress.priced)[entry.slug]
     ours = standings.get(entry.slug)
+    weeks, flows = weeks_of(entry), flows_of(entry.portfolio)
     return EntryPage(
         identity=_identity(entry),
         rank=NOTHING if ours is None or ours.rank is None else str(ours.rank),
@@ -104,8 +111,11 @@ def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page:
         chart=_chart(pair, rules, progress),
         holdings=book.lines(),
         bar=_bar(book, rules),
-        decisions=decisions_of(entry, decisions_page),
+        behaviour=behaviour_of(weeks, flows, book, rules.capital),
+        versions=versions_of(entry.agent),
+        decisions=decisions_of(entry, decisions_page, weeks, flows),
         trades=trades_of(entry.portfolio, trades_page),
+        exports=export_links(season.slug, entry.slug),
         quote=rules.quote,
     )
 

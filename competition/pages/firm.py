@@ -15,7 +15,7 @@ from competition.pages.cycles import NUMBER_MAX
 from competition.pages.figures import NOTHING, Moment, moment
 from competition.pages.firm_hands import Handed, StanceLine, WeightLine, handed_on, stance_lines, weight_lines
 from competition.pages.frame import Link, NotThere
-from competition.pages.latest import traded_in_cycles
+from competition.pages.latest import traded_by_portfolio
 from competition.pages.minutes import ANALYSTS, ROLES, Minutes, as_text, minutes_of
 from competition.pages.names import EntryName, name_of
 from competition.pages.turns import OUTCOME_MARKS
@@ -96,7 +96,8 @@ def firm_page(season: Season, slug: str, number: int, wanted: str) -> FirmPage:
     calls = list(shown.calls.defer(*LONG_FIELDS).order_by("position")) if shown else []
     minutes = minutes_of(shown.deliberation) if shown else None
     quote = season.rule_book.quote
-    traded = traded_in_cycles(turn.entry.portfolio_id, [number]).get(number, {})
+    portfolio_id = turn.entry.portfolio_id
+    traded = traded_by_portfolio([portfolio_id], number).get(portfolio_id, {})
     record = minutes or Minutes()
     return FirmPage(
         season=season.slug,

@@ -1,15 +1,15 @@
 """What one entry decided and traded, newest first, a page at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
 from competition.core.states import POSTED
 from competition.models import Entry, Turn
+from competition.pages.behaviour import Flow, Week, usd
 from competition.pages.figures import NOTHING, Moment, basis_points, moment, money, price, quantity
 from competition.pages.frame import NotThere
-from competition.pages.latest import traded_in_cycles
 from competition.pages.names import EntryName, name_of
 from competition.pages.words import Deed, deed_of, weights_text
 from portfolio.core.orders import Side
@@ -32,6 +32,7 @@ class DecisionLine:
     weights: str
     traded: str
     fees: str
+    ai_cost: str
     value: str
 
 
@@ -53,9 +54,10 @@ class TradeLine:
 
 @dataclass(frozen=True, slots=True)
 class Decisions:
-    """A page of the timeline with the ways to the neighbouring pages."""
+    """A page of the timeline with the ways to the neighbouring pages; `has_cost` when asking ever cost anything."""
 
     lines: tuple[DecisionLine, ...]
+    has_cost: bool
     newer: Way
     older: Way
 
@@ -76,16 +78,18 @@ def page_number(text: str) -> int:
     return int(text)
 
 
-def decisions_of(entry: Entry, page: int) -> Decisions:
-    """A page of turns, newest first: two queries."""
+def decisions_of(entry: Entry, page: int, weeks: Sequence[Week], flows: Mapping[int, Flow]) -> Decisions:
+    """A page of turns, newest first, each with what moved and what asking for it cost: one query."""
     turns = Turn.objects.filter(entry=entry).select_related("cycle").order_by("-cycle__number")
     rows = list(turns[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
     shown = rows[:PAGE_LENGTH]
-    traded = traded_in_cycles(entry.portfolio_id, [turn.cycle.number for turn in shown])
+    costs = {week.number: usd(week.usd) for week in weeks}
     quote = entry.portfolio.quote
-    lines = (_decision(turn, deed_of(turn, traded.get(turn.cycle.number, {}), quote), quote) for turn in shown)
+    lines = (
+        _decision(turn, flows.get(turn.cycle.number), costs.get(turn.cycle.number, NOTHING), quote) for turn in shown
+    )
     around = ways("decisions", page, has_rows=bool(rows), has_more=len(rows) > PAGE_LENGTH)
-    return Decisions(tuple(lines), *around)
+    return Decisions(tuple(lines), any(week.usd for week in weeks), *around)
 
 
 def trades_of(portfolio: Portfolio, page: int) -> Trades:
@@ -109,15 +113,16 @@ def ways(name: str, page: int, *, has_rows: bool, has_more: bool) -> tuple[Way, 
     return before, ({name: page + 1} if has_more else None)
 
 
-def _decision(turn: Turn, deed: Deed, quote: str) -> DecisionLine:
+def _decision(turn: Turn, flow: Flow | None, ai_cost: str, quote: str) -> DecisionLine:
     settled = turn.state in POSTED
     return DecisionLine(
         cycle=turn.cycle.number,
         at=moment(turn.cycle.deadline_at),
-        deed=deed,
+        deed=deed_of(turn, flow.traded if flow else {}, quote),
         weights=weights_text(turn, quote),
         traded=money(turn.traded) if settled else NOTHING,
         fees=money(turn.fees) if settled else NOTHING,
+        ai_cost=ai_cost,
         value=money(turn.value_after) if turn.value_after is not None else NOTHING,
     )
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 
 from competition.models import Cycle, Entry, Turn
 from competition.pages.figures import Moment, moment
@@ -41,19 +41,13 @@ def latest_of(cycle: Cycle, entries: Sequence[Entry], names: Mapping[str, EntryN
 
 def traded_by_portfolio(portfolio_ids: Sequence[int], cycle_number: int) -> dict[int, Traded]:
     """Amount in quote that each portfolio's fills moved in one cycle, by side and symbol: one query."""
-    fills = Fill.objects.filter(order__portfolio__in=portfolio_ids, order__cycle_number=cycle_number)
-    return _traded_by("order__portfolio_id", fills)
-
-
-def traded_in_cycles(portfolio_id: int, cycle_numbers: Sequence[int]) -> dict[int, Traded]:
-    """Amount in quote that one portfolio's fills moved, by cycle, then by side and symbol: one query."""
-    fills = Fill.objects.filter(order__portfolio=portfolio_id, order__cycle_number__in=cycle_numbers)
-    return _traded_by("order__cycle_number", fills)
-
-
-def _traded_by(group: str, fills: QuerySet[Fill]) -> dict[int, Traded]:
-    rows = fills.values_list(group, "order__side", "symbol").annotate(amount=Sum("quote_amount")).order_by()
+    rows = (
+        Fill.objects.filter(order__portfolio__in=portfolio_ids, order__cycle_number=cycle_number)
+        .values_list("order__portfolio_id", "order__side", "symbol")
+        .annotate(amount=Sum("quote_amount"))
+        .order_by()
+    )
     traded: defaultdict[int, dict[tuple[str, str], Decimal]] = defaultdict(dict)
-    for key, side, symbol, amount in rows:
-        traded[key][side, symbol] = amount
+    for portfolio_id, side, symbol, amount in rows:
+        traded[portfolio_id][side, symbol] = amount
     return dict(traded)

@@ -8,10 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from pytest_django import DjangoDbBlocker
 
-from tests.browser.served import ROOT, Site, served
-
-# Nothing of it is for looks: no sandbox, because tests may run as root; and no word to its maker.
-QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+from tests.browser.served import Site, served
+from tests.browser.web import QUIET, ROOT
 
 
 @pytest.fixture(scope="session")

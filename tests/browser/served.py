@@ -1,27 +1,18 @@
 """Seasons on a database of their own, served as in production by one process."""
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from django.db import connection
 
+from tests.browser.web import web
 from tests.databases import connected_to, database
-from tests.live.servers import free_port, until_answers
+from tests.live.servers import free_port
 from tests.pages.asked import Asked, asked_season
 from tests.pages.seasons import running_season
-from tests.support_engines import PATIENCE_S
-
-ROOT = Path(__file__).resolve().parents[2]
-GRANIAN = (
-    "-W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi --host 127.0.0.1 "
-    "--workers 1 --blocking-threads 4 --no-ws --log-level error"
-)
 
 
 @dataclass(frozen=True)
@@ -60,7 +51,7 @@ def served(template: str) -> Iterator[Site]:
             pages = pages_of(asked)
             url = _url_of(name)
         port = free_port()
-        with _web(port, url):
+        with web(port, {**os.environ, "DATABASE_URL": url}):
             yield Site(f"http://127.0.0.1:{port}", name, pages)
 
 
@@ -88,21 +79,6 @@ def pages_of(asked: Asked) -> dict[str, str]:
         "API docs": "/api/v1/docs",
         "not found": "/s/nope/",
     }
-
-
-@contextmanager
-def _web(port: int, database_url: str) -> Iterator[None]:
-    web = subprocess.Popen(
-        [sys.executable, *GRANIAN.split(), "--port", str(port), "config.wsgi:application"],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": database_url, "ALLOWED_HOSTS": "127.0.0.1"},
-    )
-    try:
-        until_answers(f"http://127.0.0.1:{port}/livez")
-        yield
-    finally:
-        web.terminate()
-        web.wait(PATIENCE_S)
 
 
 def _url_of(name: str) -> str:

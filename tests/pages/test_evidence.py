@@ -6,16 +6,20 @@ import pytest
 
 from agents.core.baselines import BASELINES
 from agents.core.offline import OFFLINE_MODELS
-from competition.models import Turn
+from agents.models import Agent
+from competition.models import Entry, Turn
+from competition.pages.behaviour import flows_of
 from competition.pages.cycles import cycle_numbered, cycle_page
+from competition.pages.exports import TABLES
 from competition.pages.figures import money, quantity
 from competition.pages.history import PAGE_LENGTH
+from competition.pages.versions import versions_of
 from competition.pages.words import VERDICT_MARKS
 from portfolio.core.decisions import VerdictKind
 from portfolio.models import Fill
 from portfolio.queries import book_of
 from tests.pages.reading import Page
-from tests.pages.seasons import Played
+from tests.pages.seasons import Played, running_season
 
 
 def turn_of(played: Played, slug: str, number: int) -> Turn:
@@ -110,3 +114,45 @@ def test_every_verdict_has_a_word_and_a_shape_of_its_own() -> None:
     assert set(VERDICT_MARKS) == set(VerdictKind)
     assert len({mark[0] for mark in VERDICT_MARKS.values()}) == len(VERDICT_MARKS)
     assert len({mark[1] for mark in VERDICT_MARKS.values()}) == len(VERDICT_MARKS)
+
+
+def test_the_cash_after_every_week_is_what_the_fills_left_of_the_capital(played: Played) -> None:
+    for slug in ("swinger", "random", "sixty-forty"):
+        portfolio = turn_of(played, slug, 1).entry.portfolio
+        moved = sum(flow.cash for flow in flows_of(portfolio).values())
+        assert played.season.rule_book.capital + moved == book_of(portfolio.pk).of(portfolio.quote)
+
+
+def test_failures_of_an_entry_are_counted_by_week_and_lead_there(played: Played) -> None:
+    rejected = Turn.objects.filter(entry__season=played.season, entry__slug="greedy", verdict=VerdictKind.REJECTED)
+    weeks = [str(turn.cycle.number) for turn in rejected.select_related("cycle").order_by("-cycle__number")]
+    page = Page(played.get("e/greedy/"))
+    links = [link for link in page.all("a") if (link.attributes["href"] or "").endswith("#greedy")]
+    assert [link.text for link in links][: len(weeks)] == weeks
+    assert "Broke the rule “total is one”" in page.texts("th", scope="row")
+    assert "Nothing went wrong." in played.get("e/btc-hold/")
+
+
+def test_an_entry_leads_to_a_comparison_and_to_files_of_its_own(played: Played) -> None:
+    page = Page(played.get("e/swinger/"))
+    (link,) = [tag for tag in page.all("a") if tag.text == "Compare with Bitcoin, held"]
+    assert link.attributes["href"] == "/s/played/compare/?e=swinger&e=btc-hold"
+    files = [tag.attributes["href"] for tag in page.all("a") if "/export/" in (tag.attributes["href"] or "")]
+    assert len(files) == 2 * len(TABLES)
+    assert all((address or "").endswith("?entry=swinger") for address in files)
+
+
+def test_a_changed_agent_says_what_changed_and_where_each_version_played(played: Played) -> None:
+    old = turn_of(played, "swinger", 1).entry.agent
+    new = Agent.objects.create(
+        slug=old.slug, version=old.version + 1, name=old.name, kind=old.kind, model="offline/steady", parameters={}
+    )
+    season = running_season("later")
+    entry = season.entries.get(slug="swinger")
+    Entry.objects.filter(pk=entry.pk).update(agent=new)
+    newest, first = versions_of(new)
+    assert (newest.number, newest.is_this, first.is_this) == (new.version, True, False)
+    assert newest.changes[0] == f"model: {old.model} → offline/steady"
+    assert [link.text for link in newest.seasons] == ["The running season"]
+    assert first.changes == ()
+    assert [link.href for link in first.seasons] == ["/s/played/e/swinger/"]

@@ -11,14 +11,14 @@ PAGES = {
     "": 9,
     "?sort=fees&kind=model": 9,
     "?weeks=4&returns=gross": 12,
-    "e/swinger/": 10,
+    "e/swinger/": 12,
     "c/3/": 10,
     "rules/": 2,
     "m/BTCUSDT/": 8,
     "compare/?e=swinger&e=btc-hold": 8,
     "costs/": 5,
 }
-ASKED = {"costs/": 5, "e/council/firm/1/": 6, "e/council/": 10, "c/1/": 10}
+ASKED = {"costs/": 5, "e/council/firm/1/": 6, "e/council/": 12, "c/1/": 10}
 CALL = 4
 SITE = {"/seasons/": 4, "/status/": 12, "/reliability/": 10, "/about/": 1, "/s/nope/": 2, "/livez": 0}
 
