@@ -20,6 +20,7 @@ from portfolio.core.orders import FINAL_ORDER_STATES
 
 EntryCheck = Callable[[SeasonRecord, EntryRecord], Iterator[str]]
 REASON_CHARACTERS_MAX = 300  # of a verdict's reason, as it is stored
+UNHEARD = frozenset({VerdictKind.SILENT, VerdictKind.OVER_BUDGET})
 CLOCKS_APART = timedelta(milliseconds=CLOCKS_APART_MS_MAX)
 MATCHED_WITHIN = timedelta(minutes=10)  # of the last instant at which an order could be sent
 _ATOM = Decimal(1).scaleb(-AMOUNT_SCALE)
@@ -170,11 +171,13 @@ def _same(found: Verdict, stored: Verdict) -> bool:
 
 
 def replies_that_counted_came_in_time(season: SeasonRecord, entry: EntryRecord) -> Iterator[str]:
-    """Before the deadline; and nobody was asked more often than the rules allow."""
+    """Before the deadline, until which nobody is called silent; and nobody was asked more often than is allowed."""
     asked_max = season.rules.attempts_max + season.rules.repairs_max
     for turn, said in entry.replies():
         deadline_at = season.cycles[turn.cycle].deadline_at
         if any(one.answer is not None and one.ended_at is not None and one.ended_at >= deadline_at for one in said):
             yield f"in week {turn.cycle} a reply counted that came after the deadline"
+        if turn.verdict and turn.verdict.kind in UNHEARD and turn.decided_at and turn.decided_at < deadline_at:
+            yield f"in week {turn.cycle} it is {turn.verdict.kind} from before the deadline on"
         if len(said) > asked_max:
             yield f"in week {turn.cycle} it was asked {len(said)} times; {asked_max} are allowed"

@@ -58,6 +58,7 @@ class TurnRow:
     value_after: Decimal | None
     unresolved: frozenset[str] = frozenset()
     settled_at: datetime | None = None
+    decided_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ def _turn_row(turn: Turn) -> TurnRow:
         value_after=turn.value_after,
         unresolved=frozenset(turn.unresolved),
         settled_at=turn.settled_at,
+        decided_at=turn.decided_at,
     )
 
 

@@ -270,6 +270,13 @@ PLANTS = (
         ),
     ),
     Plant(
+        "replies_that_counted_came_in_time",
+        planted(
+            "UPDATE competition_turn SET decided_at = decided_at - interval '1 hour'"
+            " WHERE id = (SELECT min(id) FROM competition_turn WHERE verdict = 'silent')"
+        ),
+    ),
+    Plant(
         "cycles_are_one_for_each_week",
         planted("UPDATE competition_cycle SET due_at = due_at + interval '1 second' WHERE number = 2"),
     ),

@@ -73,6 +73,7 @@ class HostileExchange:
     def __init__(self, rng: random.Random, now: Callable[[], datetime], story: Callable[[str], None]) -> None:
         self.rng, self.now, self.story = rng, now, story
         self.dice = Dice()
+        self.lag_ms_max = LAG_MS_MAX
         self.life = 1
         self.log: list[Accepted] = []
         self.next_order, self.next_trade = 1, 1
@@ -109,7 +110,7 @@ class HostileExchange:
             self.story(f"exchange: {name} arrives {how}, {self.now_ms() - stamp} ms old: refused")
             return Refused(-1021, "Timestamp outside of the recvWindow.", RefusalClass.LATE)
         delay_ms = self.rng.randint(0, 9_000) if self.roll(self.dice.late) else 0
-        lag_ms = self.rng.randint(0, LAG_MS_MAX) if self.roll(self.dice.lag) else 0
+        lag_ms = self.rng.randint(0, self.lag_ms_max) if self.roll(self.dice.lag) else 0
         quantity = Decimal(params["quantity"])
         price = self._price(params, Side(params["side"].lower()))
         order = Accepted(
@@ -146,7 +147,7 @@ class HostileExchange:
                 VenueTrade(self.next_trade, order.order_id, order.symbol, order.price, part, fee, fee_asset, at)
             )
             self.next_trade += 1
-        order.listed_ms = order.visible_ms + (self.rng.randint(0, LAG_MS_MAX) if self.roll(self.dice.lag) else 0)
+        order.listed_ms = order.visible_ms + (self.rng.randint(0, self.lag_ms_max) if self.roll(self.dice.lag) else 0)
         order.ends_ms = order.at_ms + (self.rng.randint(0, 300_000) if self.roll(self.dice.partial) else 0)
 
     def _parts(self, quantity: Decimal) -> list[Decimal]:

@@ -8,7 +8,6 @@ import random
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,34 +29,12 @@ from tests.simulation.lines import Lines
 from tests.simulation.loops import database_of, run_in
 from tests.simulation.twins import answer_again
 from tests.simulation.voices import Voices
+from tests.simulation.weather import Chances, weather_of
 
 Job = Callable[[Actor], None]
 HOUR = timedelta(hours=1)
 LOOKS = ([True], [False], [True, False], [True, True, False], [True, True, False])  # who helps itself
 LOOKS_MAX = 14  # of a week with faults: what they leave undone, the calm has to do
-
-
-@dataclass
-class Chances:
-    """How often what befalls an actor, from 0 to 1 at each seam; all zero is a calm."""
-
-    killed: float = 0.01
-    cut_off: float = 0.006
-    frozen: float = 0.018
-    others_go_on: float = 0.3
-    time_passes: float = 0.06
-    commit_lost: float = 0.012
-    commit_lied: float = 0.02
-    killed_after: float = 0.02
-    killed_asking: float = 0.05
-    message_lost: float = 0.2
-    message_twice: float = 0.15
-    message_late: float = 0.1
-    no_market: float = 0.12
-
-    def calm(self) -> None:
-        for name in self.__dataclass_fields__:
-            setattr(self, name, 0.0)
 
 
 class World:
@@ -75,6 +52,9 @@ class World:
         self.numbers = 0
         self.no_market_until = self.rules.starts_at
         self.exchange = HostileExchange(self.rng, self.clock, self.say)
+        self.weather = weather_of(seed)
+        self.weather.sets(self.chances, self.exchange.dice)
+        self.exchange.lag_ms_max = self.weather.lag_s_max * 1000
         self.voices = Voices(self.rng, self.clock, self.hear)
         lines.fate = self
 
@@ -181,6 +161,7 @@ class World:
             actor.go_on_if_alive()
             before = self.stage.now
             try:
+                self._doze(actor, where)
                 self._seam(actor, inside=False)
             except Killed:
                 self._count_sending("dies", where)
@@ -191,6 +172,11 @@ class World:
                 self._count_sending("frozen", where)
 
         return seam
+
+    def _doze(self, actor: Actor, where: str) -> None:
+        """With a request in hand that is written down already, for longer than it stays valid."""
+        if where.startswith(("before sending", "before stamping")) and self.rng.random() < self.chances.frozen_sending:
+            self._freeze(actor, inside=False)
 
     def _count_sending(self, what: str, where: str) -> None:
         for when in ("before", "after"):
