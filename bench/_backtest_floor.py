@@ -1,10 +1,10 @@
 """The floor under the weekly work: the decimals that its orders need, and nothing else, over the same candles.
 
-It knows beforehand what will be ordered, so it plans each turn once and finds nothing out. Per symbol it takes the value
-held, the quantity wanted down to the step, and what differs; per order the price after slippage, the amount and the fee,
-rounded as the exchange rounds, three amounts held against the ledger's scale, and three balances. There are no records
-(order, fill, journal, postings), no rules, no filters, no broker, no curve: the engine cannot be faster than this while
-its ledger is exact.
+It knows beforehand what will be ordered, so it plans each turn once and finds nothing out. Per symbol it takes the
+value held, the quantity wanted down to the step, and what differs; per order the price after slippage, the amount and
+the fee, rounded as the exchange rounds, three amounts held against the ledger's scale, and three balances. There are no
+records (order, fill, journal, postings), no rules, no filters, no broker, no curve: the engine cannot be faster than
+this while its ledger is exact.
 """
 
 import json
