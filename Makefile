@@ -6,7 +6,7 @@ export BROKER
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lock bench clean mutation-board
+.PHONY: help setup demo run test check lock screenshots bench clean mutation-board
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -29,6 +29,10 @@ test: ## All tests on a real PostgreSQL and Redis, the site in a real Chromium (
 check: ## Format, lint, types, templates, image, composition, migrations
 	@bin/setup dev
 	@bin/check
+
+screenshots: ## The README's pictures: the demo's stored season in the Chromium of the tests
+	@bin/setup dev
+	@.venv/bin/python -m tests.browser.pictures
 
 bench: ## All benchmarks
 	@bin/setup dev

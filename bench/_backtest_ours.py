@@ -10,7 +10,8 @@ from decimal import Decimal
 
 import numpy as np
 
-STEPS_S = {"weekly": 3600, "arrays": 60, "called": 60}
+STEPS_S = {"weekly": 3600, "half": 3600, "three": 3600, "arrays": 60, "called": 60}
+AGENTS = {"three": 3}  # else one
 TIMEFRAMES = {3600: "1h", 60: "1m"}
 SPANS = {"fast": 50, "slow": 200}
 
@@ -21,14 +22,15 @@ class CalledCross:
     def figures(self, market):
         from market.core.indicator_arrays import ema
 
+        self.was_above = None
         (columns,) = market.values()
         return {name: ema(columns.closes, span) for name, span in SPANS.items()}
 
     def decide(self, index, view):
-        figure = view.figure
-        above = figure("fast", index) > figure("slow", index)
-        if index and above == (figure("fast", index - 1) > figure("slow", index - 1)):
+        above = view.figure("fast", index) > view.figure("slow", index)
+        if above == self.was_above:
             return None
+        self.was_above = above
         return {view.symbols[0]: 1.0 if above else 0.0}
 
 
@@ -41,8 +43,9 @@ def stage_of(work: str, folder: str):
     from market.core.symbols import DEFAULT_SYMBOLS, pick
 
     step_s = STEPS_S[work]
-    data = np.load(f"{folder}/{'weekly' if work == 'weekly' else 'minutes'}.npz")
-    names, open_ms, closes = data["names"].tolist(), data["open_ms"], data["closes"]
+    data = np.load(f"{folder}/{'minutes' if step_s == 60 else 'weekly'}.npz")
+    some = slice(len(data["open_ms"]) // 2 if work == "half" else None)
+    names, open_ms, closes = data["names"].tolist(), data["open_ms"][some], data["closes"][some]
     series = {name: Columns(open_ms, *(closes[:, n] for _ in range(5))) for n, name in enumerate(names)}
     parameters = BacktestParameters(
         agents=(AgentSpec(slug="bench", name="bench", kind="baseline", model="rule/bench"),),
@@ -50,7 +53,7 @@ def stage_of(work: str, folder: str):
         timeframe=TIMEFRAMES[step_s],
         first=datetime.fromtimestamp(int(open_ms[0]) / 1000, UTC),
         last=datetime.fromtimestamp(int(open_ms[-1]) / 1000 + step_s, UTC),
-        every="1w" if work == "weekly" else "candle",
+        every="candle" if step_s == 60 else "1w",
     )
     first_ms, last_ms = to_ms(parameters.first), to_ms(parameters.last)
     past = past_of(series, step_s * 1000, first_ms, last_ms)
@@ -66,7 +69,7 @@ def agent_of(work: str):
     from agents.core.constant_agent import ConstantAgent
     from agents.core.rule_agents import rule_agent
 
-    if work == "weekly":
+    if work in ("weekly", "half", "three"):
         return ConstantAgent(None)
     return rule_agent("rule/ema-cross", SPANS) if work == "arrays" else CalledCross()
 
@@ -75,9 +78,11 @@ def play(work: str, stage, agent):
     from competition.core.backtest import play_wishes, wishes_of
     from competition.core.backtest_curve import curve_of
 
-    wishes = wishes_of(agent, stage, lambda looked_at: None)
-    played = play_wishes("bench", stage, wishes)
-    return played, curve_of(played, stage)
+    for _ in range(AGENTS.get(work, 1)):
+        wishes = wishes_of(agent, stage, lambda looked_at: None)
+        played = play_wishes("bench", stage, wishes)
+        curve = curve_of(played, stage)
+    return played, curve
 
 
 def fills_of(played, stage, folder: str, curve) -> None:
@@ -111,10 +116,14 @@ def main(work: str, folder: str) -> None:
         print(json.dumps(told), flush=True)
 
 
-if __name__ == "__main__":
+def in_django() -> None:
     os.environ.update(SECRET_KEY="bench", DATABASE_URL="postgresql:///unused")
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 
     django.setup()
+
+
+if __name__ == "__main__":
+    in_django()
     main(*sys.argv[1:])

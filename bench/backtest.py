@@ -6,11 +6,14 @@
     fresh    `manage.py backtest` of the weekly work in a new process, its candles in PostgreSQL, beside a new process
              of vectorbt, its candles in a file; here memory is taken
 
+Beside the weekly work run its floor (bench/_backtest_floor.py: the decimals of the orders alone), half of its candles,
+and three agents instead of one: what it costs grows with both as they do.
+
 Candles are a seeded walk. The peers have an environment of their own (bench/backtest-peers.txt), kept under DATA. Every
 process has played its work once before it is measured, but for two that compile nothing and take long. CPU time is
 compared: all are of one thread, and other work on the machine would count otherwise; wall times are printed. Our fills
-are booked by vectorbt, too, which must come to the same value at every candle. `bench/backtest.py weekly` measures one
-work alone.
+are booked by vectorbt, too, which must come to the same value at every candle. At the end stands a table of medians, of
+what each is to ours, and of what was aimed at. `bench/backtest.py weekly` measures one work alone.
 """
 
 import json
@@ -34,6 +37,21 @@ PEERS = {
     "weekly": ("numpy", "vectorbt", "bt", "backtrader"),
     "arrays": ("numpy", "vectorbt", "backtesting"),
     "called": ("backtesting",),
+}
+OURS = {  # beside the work itself, and how many times its candles are played
+    "weekly": {
+        "floor": (("bench/_backtest_floor.py",), 1),
+        "half the candles": (("bench/_backtest_ours.py", "half"), 0.5),
+        "three agents": (("bench/_backtest_ours.py", "three"), 3),
+    }
+}
+AIMS = {  # what theirs is to be of ours, at least
+    ("weekly", "vectorbt", "cpu_s"): 6,
+    ("weekly", "numpy", "cpu_s"): 1 / 3,
+    ("arrays", "backtesting", "cpu_s"): 20,
+    ("called", "backtesting", "cpu_s"): 5,
+    ("fresh", "vectorbt", "cpu_s"): 3,
+    ("fresh", "vectorbt", "peak_mib"): 3,
 }
 APART_MAX = 1e-9
 
@@ -86,6 +104,8 @@ def in_turns(work: str, python: str, folder: str) -> dict[str, dict]:
     took: dict[str, list[dict]] = {}
     with ExitStack() as stack:
         players = {"ours": stack.enter_context(worker(sys.executable, "bench/_backtest_ours.py", work, folder))}
+        for name, (command, _) in OURS.get(work, {}).items():
+            players[name] = stack.enter_context(worker(sys.executable, *command, folder))
         for peer in PEERS[work]:
             theirs = "weekly" if work == "weekly" else "cross"
             players[peer] = stack.enter_context(worker(python, "bench/_backtest_peers.py", peer, theirs, folder))
@@ -94,17 +114,18 @@ def in_turns(work: str, python: str, folder: str) -> dict[str, dict]:
                 if number < ROUNDS.get(name, MANY):
                     took.setdefault(name, []).append(once(process))
     bars = HOURS * len(NAMES) if work == "weekly" else MINUTES
-    found = {name: _middle(runs, bars) for name, runs in took.items()}
+    times = {name: played for name, (_, played) in OURS.get(work, {}).items()}
+    found = {name: _middle(runs, bars * times.get(name, 1)) for name, runs in took.items()}
     for name, figures in found.items():
         print(
-            f"{work:<8}{name:<14}{figures['bars_per_s']:>13,} bars/s  {figures['cpu_s']:.4f} s CPU, "
+            f"{work:<8}{name:<18}{figures['bars_per_s']:>13,} bars/s  {figures['cpu_s']:.4f} s CPU, "
             f"{figures['wall_s']:.4f} s wall, {figures['trades']:,} orders, ends at {figures['value']:,.2f}",
             flush=True,
         )
     return found
 
 
-def _middle(runs: list[dict], bars: int) -> dict:
+def _middle(runs: list[dict], bars: float) -> dict:
     middle = {name: statistics.median(run[name] for run in runs) for name in ("cpu_s", "wall_s", "peak_mib")}
     return {
         **middle,
@@ -132,8 +153,10 @@ def fresh(python: str, folder: str) -> dict[str, dict]:
 def measured(command: list[str]) -> dict:
     import time
 
+    # Byte code is kept, as it is wherever the product is installed: the first of the processes compiles for the others.
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     began = time.perf_counter()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT)
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd=ROOT, env=env)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, f"{command} ended with {process.returncode}"
@@ -170,7 +193,22 @@ def main(folder: str) -> None:
     if "fresh" in wanted:
         store(folder)
         found["fresh"] = fresh(python, folder)
+    print(table(found))
     print(json.dumps(summary(found, apart)))
+
+
+def table(found: dict[str, dict[str, dict]]) -> str:
+    """Medians, what each is to ours, and what was aimed at."""
+    lines = ["", f"{'work':<8}{'who':<18}{'CPU s':>9}{'/ ours':>8}{'aim':>6}{'peak MiB':>11}{'/ ours':>8}{'aim':>6}"]
+    for work, players in found.items():
+        for name, figures in players.items():
+            line = f"{work:<8}{name:<18}"
+            for key, width, places in (("cpu_s", 9, 4), ("peak_mib", 11, 0)):
+                ratio, aim = figures[key] / players["ours"][key], AIMS.get((work, name, key))
+                aimed = "" if aim is None else f"{aim:.3g}"
+                line += f"{figures[key]:>{width}.{places}f}{ratio:>8.2f}{aimed:>6}"
+            lines.append(line)
+    return "\n".join([*lines, ""])
 
 
 def _checked(python: str, folder: str) -> float:
@@ -193,7 +231,7 @@ def summary(found: dict[str, dict], apart: float | None) -> dict:
         for name, figures in players.items()
     }
     if "fresh" in found:
-        for name in ("peak_mib", "wall_s"):
+        for name in ("peak_mib", "wall_s", "cpu_s"):
             ratio[f"fresh {name} / vectorbt"] = round(peers["fresh"]["vectorbt"][name] / ours["fresh"][name], 2)
     return {"name": "backtest", "ours": {**ours, "apart_from_vectorbt": apart}, "peers": peers, "ratio": ratio}
 

@@ -84,13 +84,20 @@ def play_wishes(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """No looking for cycles: of what trades leave nothing points in a circle, and all of it stays."""
+    """No looking for cycles: of what trades leave nothing points in a circle, and all of it stays.
+
+    Enabled again, the collector would begin with all that was made meanwhile. It goes to the old instead, which are
+    looked at when they have grown by a quarter.
+    """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_enabled:
+            if not gc.get_freeze_count():  # what somebody froze is to stay so
+                gc.freeze()
+                gc.unfreeze()
             gc.enable()
 
 

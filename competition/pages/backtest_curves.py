@@ -8,13 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 from competition.core.backtest_result import Curve
+from competition.pages.charts import TWO_PLACES, Chart, Stroke, drawn
 from competition.pages.curves import thinned
-from competition.pages.figures import NOTHING, Moment, moment, money
-from competition.pages.pictures import HUES, STILL_HEIGHT, STILL_WIDTH, polyline
+from competition.pages.pictures import HUES
 
 POINTS_MAX = 180
 FALL_POINTS_MAX, FALL_WIDTH, FALL_HEIGHT = 300, 1000, 100
-_TWO_PLACES = Decimal("0.01")
+CAPTION = (
+    f"Values after fees and slippage, at up to {POINTS_MAX} instants; figures are of all candles. "
+    "In ink: bitcoin held dashed, all symbols held dotted."
+)
 YARDSTICKS = {"btc_hold": ("Bitcoin, held", "benchmark"), "equal_weight": ("All symbols, held", "equal")}
 
 
@@ -27,34 +30,6 @@ class Trace:
     tone: str
     hue: int
     curve: Curve
-
-
-@dataclass(frozen=True, slots=True)
-class DrawnLine:
-    slug: str
-    name: str
-    tone: str
-    hue: int
-    last: str
-    points: str
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    at: Moment
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestChart:
-    """The picture, its data as a table, and the same data for the script that draws it."""
-
-    title: str
-    message: str
-    lines: tuple[DrawnLine, ...]
-    rows: tuple[Row, ...]
-    start_y: str
-    data: Mapping[str, Any]
 
 
 def agent_traces(curves: Mapping[tuple[str, str], Curve]) -> list[Trace]:
@@ -75,29 +50,11 @@ def yardstick_traces(notes: Mapping[str, Any]) -> list[Trace]:
     ]
 
 
-def chart_of(title: str, traces: Sequence[Trace]) -> BacktestChart:
+def chart_of(title: str, traces: Sequence[Trace]) -> Chart:
     """All traces over the same instants, each 100 where it begins."""
     instants = _instants(traces)
-    columns = [_indexed(trace.curve, instants) for trace in traces]
-    known = [value for column in columns for value in column if value is not None] or [Decimal(100)]
-    low, high = min(*known, Decimal(100)), max(*known, Decimal(100))
-    lines = tuple(
-        DrawnLine(
-            trace.slug,
-            trace.name,
-            trace.tone,
-            trace.hue,
-            _text(next((value for value in reversed(column) if value is not None), None)),
-            polyline(column, STILL_WIDTH, STILL_HEIGHT, low, high),
-        )
-        for trace, column in zip(traces, columns, strict=True)
-    )
-    rows = tuple(
-        Row(moment(_at(at_ms)), tuple(_text(column[index]) for column in columns))
-        for index, at_ms in enumerate(instants)
-    )
-    start_y = polyline([Decimal(100)], STILL_WIDTH, STILL_HEIGHT, low, high).partition(",")[2]
-    return BacktestChart(title, _message(lines), lines, rows, start_y, _data(lines, columns, instants))
+    strokes = [Stroke(t.slug, t.name, t.tone, t.hue, _indexed(t.curve, instants)) for t in traces]
+    return drawn(title, _message(strokes), CAPTION, strokes, [_at(at_ms) for at_ms in instants])
 
 
 def fall_outline(curve: Curve) -> str:
@@ -134,31 +91,15 @@ def _indexed(curve: Curve, instants: Sequence[int]) -> list[Decimal | None]:
             indexed.append(None)
             continue
         value = curve.values[bisect_right(curve.at_ms, at_ms) - 1]
-        indexed.append(Decimal(repr(value / curve.values[0] * 100)).quantize(_TWO_PLACES))
+        indexed.append(Decimal(repr(value / curve.values[0] * 100)).quantize(TWO_PLACES))
     return indexed
 
 
-def _message(lines: Sequence[DrawnLine]) -> str:
-    shown = [f"{line.name} {line.last}" for line in lines[:4]]
-    more = f", and {len(lines) - 4} more" if len(lines) > 4 else ""
+def _message(strokes: Sequence[Stroke]) -> str:
+    shown = [f"{stroke.name} {stroke.last}" for stroke in strokes[:4]]
+    more = f", and {len(strokes) - 4} more" if len(strokes) > 4 else ""
     return f"Where the start is 100, at the end: {', '.join(shown)}{more}."
-
-
-def _data(
-    lines: Sequence[DrawnLine], columns: Sequence[list[Decimal | None]], instants: Sequence[int]
-) -> Mapping[str, Any]:
-    return {
-        "seconds": [at_ms // 1000 for at_ms in instants],
-        "lines": [
-            {"slug": line.slug, "tone": line.tone, "hue": line.hue, "values": column}
-            for line, column in zip(lines, columns, strict=True)
-        ],
-    }
 
 
 def _at(at_ms: int) -> datetime:
     return datetime.fromtimestamp(at_ms / 1000, tz=UTC)
-
-
-def _text(value: Decimal | None) -> str:
-    return NOTHING if value is None else money(value, 1)

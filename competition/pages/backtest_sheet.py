@@ -10,7 +10,7 @@ from competition.backtest_models import Label
 from competition.core.backtest_result import DECISIONS_KEPT, TRADES_KEPT, unpacked_curve
 from competition.core.states import BacktestState
 from competition.models import Backtest, BacktestRun
-from competition.pages.backtest_curves import BacktestChart, agent_traces, chart_of, fall_outline, yardstick_traces
+from competition.pages.backtest_curves import agent_traces, chart_of, fall_outline, yardstick_traces
 from competition.pages.backtest_figures import DRAWDOWN, HEADLINE, MEASURES, RETURN, Measure, exact, measure_of
 from competition.pages.backtest_words import (
     LABEL_MARKS,
@@ -25,6 +25,7 @@ from competition.pages.backtest_words import (
     symbols_text,
 )
 from competition.pages.called import exact_usd
+from competition.pages.charts import Chart
 from competition.pages.figures import NOTHING, Figure, Moment, duration, moment, money, percent, signed_percent
 from competition.pages.frame import Link, NotThere
 from competition.pages.text import detail, line
@@ -93,7 +94,7 @@ class Sheet:
     agents: tuple[AgentLine, ...]
     held: tuple[HeldLine, ...]
     everything: tuple[tuple[Measure, tuple[Figure, ...]], ...]
-    chart: BacktestChart
+    chart: Chart
     falls: tuple[FallLine, ...]
     label: Mark
     label_text: str

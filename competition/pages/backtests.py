@@ -10,7 +10,7 @@ from competition.backtest_models import Label
 from competition.core.backtest_result import unpacked_curve
 from competition.core.states import BacktestState
 from competition.models import Backtest, BacktestRun
-from competition.pages.backtest_curves import BacktestChart, Trace, chart_of
+from competition.pages.backtest_curves import Trace, chart_of
 from competition.pages.backtest_figures import DRAWDOWN, HEADLINE, MEASURES, RETURN, Measure, measure_of
 from competition.pages.backtest_sheet import label_mark
 from competition.pages.backtest_words import (
@@ -23,6 +23,7 @@ from competition.pages.backtest_words import (
     player_of,
     symbols_text,
 )
+from competition.pages.charts import Chart
 from competition.pages.figures import Figure, Moment, moment
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Way, ways
@@ -110,7 +111,7 @@ class ComparePage:
     heads: tuple[tuple[str, BacktestLine], ...]
     headline: tuple[Measure, ...]
     agents: tuple[Compared, ...]
-    chart: BacktestChart | None
+    chart: Chart | None
     differs: tuple[tuple[str, tuple[str, ...]], ...]
     same: tuple[tuple[str, str], ...]
 

@@ -8,8 +8,9 @@ from competition.core.ranking import Result, StandingRow, rank
 from competition.core.rules import Rules
 from competition.core.states import SeasonState
 from competition.models import Cycle, Entry, Season, Standing
+from competition.pages.charts import Chart
 from competition.pages.columns import Wish
-from competition.pages.curves import Chart, Curves, chart_of, read_curves
+from competition.pages.curves import Curves, chart_of, read_curves
 from competition.pages.latest import Latest, latest_of
 from competition.pages.lead import Lead, extremes_of, lead_of
 from competition.pages.names import EntryName, entries_of, names_by_slug

@@ -8,7 +8,8 @@ from itertools import combinations
 
 from competition.core.paired import WEEKS_MIN, Paired, overlap, paired
 from competition.models import Entry, Season, Standing, Turn
-from competition.pages.curves import Chart, Curves, chart_of, read_curves
+from competition.pages.charts import Chart
+from competition.pages.curves import Curves, chart_of, read_curves
 from competition.pages.figures import NOTHING, Figure, percent, points, signed_percent
 from competition.pages.frame import NotThere
 from competition.pages.holdings import CASH, PricedBook, books_now

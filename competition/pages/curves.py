@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from competition.pages.figures import NOTHING, Moment, moment, money
+from competition.pages.charts import TWO_PLACES, Chart, Stroke, drawn
 from competition.pages.names import EntryName
-from competition.pages.pictures import HUES, STILL_HEIGHT, STILL_WIDTH, polyline
+from competition.pages.pictures import HUES
 from portfolio.models import Valuation
 
 POINTS_MAX = 90
 SPARK_POINTS_MAX = 30
-_TWO_PLACES = Decimal("0.01")
+CAPTION = (
+    "Solid lines are models, thin dashed ones baselines. In ink: the benchmark dashed{}. Weekly values, after fees."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,37 +25,6 @@ class Curves:
     weeks: tuple[int, ...]
     instants: tuple[datetime, ...]
     values: Mapping[int, tuple[Decimal | None, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One curve of the chart: `tone` (model, baseline, benchmark, equal) says how it is drawn, `hue` in what colour."""
-
-    entry: EntryName
-    tone: str
-    hue: int
-    last: str
-    points: str
-
-
-@dataclass(frozen=True, slots=True)
-class WeekRow:
-    week: int
-    at: Moment
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """The picture, its data as a table, and the same data for the script that draws it."""
-
-    title: str
-    message: str
-    lines: tuple[Line, ...]
-    rows: tuple[WeekRow, ...]
-    start_y: str
-    has_equal: bool
-    data: Mapping[str, Any]
 
 
 def thinned(last: int, most: int) -> list[int]:
@@ -71,7 +41,7 @@ def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) 
     weeks_shown = thinned(last_week, POINTS_MAX)
     rows = Valuation.objects.current().filter(portfolio__in=portfolio_ids, cycle_number__in=weeks_shown)
     for portfolio_id, week, at, value in rows.values_list("portfolio_id", "cycle_number", "at", "value"):
-        values[portfolio_id][week] = (value / capital * 100).quantize(_TWO_PLACES)
+        values[portfolio_id][week] = (value / capital * 100).quantize(TWO_PLACES)
         instants[week] = at
     weeks = tuple(sorted(instants))
     columns = {key: tuple(values[key].get(week) for week in weeks) for key in portfolio_ids}
@@ -87,20 +57,10 @@ def chart_of(
     title: str, message: str, entries: Mapping[int, EntryName], curves: Curves, *, benchmark: str, equal: str = ""
 ) -> Chart:
     """The chart of these entries, by portfolio id; the season's benchmark and the `equal` weights stand out."""
-    known = [value for key in entries for value in curves.values[key] if value is not None] or [Decimal(100)]
-    low, high = min(*known, Decimal(100)), max(*known, Decimal(100))
     tones = _tones(entries, {benchmark: "benchmark", equal: "equal"})
-    lines = tuple(
-        Line(name, *tones[key], _last(curves.values[key]), _still(curves.values[key], low, high))
-        for key, name in entries.items()
-    )
-    rows = tuple(
-        WeekRow(week, moment(at), tuple(_text(curves.values[key][index]) for key in entries))
-        for index, (week, at) in enumerate(zip(curves.weeks, curves.instants, strict=True))
-    )
-    start_y = polyline([Decimal(100)], STILL_WIDTH, STILL_HEIGHT, low, high).partition(",")[2]
-    has_equal = any(line.tone == "equal" for line in lines)
-    return Chart(title, message, lines, rows, start_y, has_equal, _data(lines, list(entries), curves))
+    strokes = [Stroke(name.slug, name.name, *tones[key], curves.values[key], name) for key, name in entries.items()]
+    equals = ", equal weights dotted" if any(stroke.tone == "equal" for stroke in strokes) else ""
+    return drawn(title, message, CAPTION.format(equals), strokes, curves.instants, curves.weeks)
 
 
 def _tones(entries: Mapping[int, EntryName], yardsticks: Mapping[str, str]) -> dict[int, tuple[str, int]]:
@@ -115,25 +75,3 @@ def _tones(entries: Mapping[int, EntryName], yardsticks: Mapping[str, str]) -> d
         tones[key] = (tone, seen[tone] % HUES + 1)
         seen[tone] += 1
     return tones
-
-
-def _data(lines: Sequence[Line], keys: Sequence[int], curves: Curves) -> dict[str, Any]:
-    return {
-        "seconds": [int(at.timestamp()) for at in curves.instants],
-        "lines": [
-            {"slug": line.entry.slug, "tone": line.tone, "hue": line.hue, "values": curves.values[key]}
-            for line, key in zip(lines, keys, strict=True)
-        ],
-    }
-
-
-def _still(values: Sequence[Decimal | None], low: Decimal, high: Decimal) -> str:
-    return polyline(values, STILL_WIDTH, STILL_HEIGHT, low, high, places=0)
-
-
-def _last(values: Sequence[Decimal | None]) -> str:
-    return _text(next((value for value in reversed(values) if value is not None), None))
-
-
-def _text(value: Decimal | None) -> str:
-    return NOTHING if value is None else money(value, 1)

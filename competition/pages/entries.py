@@ -10,7 +10,8 @@ from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
 from competition.models import Entry, Season, Standing
 from competition.pages.behaviour import Behaviour, behaviour_of, flows_of, weeks_of
-from competition.pages.curves import Chart, chart_of, read_curves
+from competition.pages.charts import Chart
+from competition.pages.curves import chart_of, read_curves
 from competition.pages.exports import ExportLink, export_links
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
 from competition.pages.frame import Link, NotThere

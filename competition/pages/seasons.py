@@ -1,4 +1,4 @@
-"""The archive: every season that has opened, newest first."""
+"""The archive: every season that has opened, newest first, with its files and its head; and who retired."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,14 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from competition.core.states import CycleState, SeasonState
 from competition.models import Entry, Season, Standing
+from competition.pages.exports import ExportLink, export_links
 from competition.pages.figures import Figure, Moment, moment, signed_percent
+from competition.pages.history import Way, ways
 from competition.pages.names import EntryName, name_of
+from competition.pages.retired import Retirement, retirement
+from competition.pages.trails import Head, heads_of
 
-LENGTH_MAX = 200
+PAGE_LENGTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,56 @@ class SeasonLine:
     net_return: Figure | None
 
 
-def seasons_page() -> tuple[SeasonLine, ...]:
-    """Every public season: three queries."""
-    seasons = list(public_seasons()[:LENGTH_MAX])
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The head of a season's ledger, and the season's facts as files."""
+
+    slug: str
+    name: str
+    portfolios: str
+    journals: str
+    sha256: str
+    exports: tuple[ExportLink, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A page of seasons with what leads to the others."""
+
+    seasons: tuple[SeasonLine, ...]
+    ledgers: tuple[Ledger, ...]
+    retirement: Retirement
+    newer: Way
+    older: Way
+
+
+def archive_page(page: int) -> Archive:
+    """A page of public seasons, and who retired: seven queries. Raises `NotThere` beyond the last page."""
+    rows = list(public_seasons()[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
+    seasons = rows[:PAGE_LENGTH]
+    newer, older = ways("page", page, has_rows=bool(rows), has_more=len(rows) > PAGE_LENGTH)
     counts = dict(
         Entry.objects.filter(season__in=seasons).values_list("season").annotate(n=Count("id")).order_by("season")
     )
     leaders = _leaders({season.id: season.week or 0 for season in seasons})  # type: ignore[attr-defined]  # annotated
-    return tuple(_line(season, counts.get(season.id, 0), leaders.get(season.id, [])) for season in seasons)
+    return Archive(
+        seasons=tuple(_line(season, counts.get(season.id, 0), leaders.get(season.id, [])) for season in seasons),
+        ledgers=tuple(map(_ledger, heads_of(seasons))),
+        retirement=retirement(),
+        newer=newer,
+        older=older,
+    )
+
+
+def _ledger(head: Head) -> Ledger:
+    return Ledger(
+        slug=head.slug,
+        name=head.name,
+        portfolios=f"{head.portfolios:,}",
+        journals=f"{head.journals:,}",
+        sha256=head.sha256,
+        exports=export_links(head.slug),
+    )
 
 
 def public_seasons() -> QuerySet[Season]:
@@ -62,7 +108,7 @@ def _leaders(weeks: dict[int, int]) -> dict[int, list[Standing]]:
 
 def _line(season: Season, entries: int, leaders: list[Standing]) -> SeasonLine:
     rules = season.rule_book
-    week: int = season.week or 0  # type: ignore[attr-defined]  # annotated by `seasons_page`
+    week: int = season.week or 0  # type: ignore[attr-defined]  # annotated by `public_seasons`
     return SeasonLine(
         slug=season.slug,
         name=season.name,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import OuterRef, Subquery
+
 from competition.core.states import SeasonState
 from competition.models import Season
 from market.core.canonical import sha256_of
-from portfolio.models import Journal
+from portfolio.models import Journal, Portfolio
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,12 @@ def heads(seasons_max: int) -> tuple[Head, ...]:
 
 def heads_of(seasons: Sequence[Season]) -> tuple[Head, ...]:
     """The heads of these seasons in their order: one query."""
+    last = Journal.objects.filter(portfolio=OuterRef("pk")).order_by("-sequence")
     rows = (
-        Journal.objects.filter(portfolio__entry__season__in=[season.id for season in seasons])
-        .order_by("portfolio", "-sequence")
-        .distinct("portfolio")
-        .values_list("portfolio__entry__season", "portfolio__key", "sequence", "hash")
+        Portfolio.objects.filter(entry__season__in=[season.id for season in seasons])
+        .annotate(last=Subquery(last.values("sequence")[:1]), head=Subquery(last.values("hash")[:1]))
+        .filter(last__isnull=False)
+        .values_list("entry__season", "key", "last", "head")
     )
     newest: dict[int, list[tuple[str, int, str]]] = {season.id: [] for season in seasons}
     for season_id, key, sequence, sha256 in rows:

@@ -8,8 +8,9 @@ from django.views.decorators.http import require_POST, require_safe
 
 from competition.pages.about import vendored
 from competition.pages.frame import archive_frame
+from competition.pages.history import page_number
 from competition.pages.reliability import reliability_page
-from competition.pages.seasons import seasons_page
+from competition.pages.seasons import archive_page
 from competition.pages.status import status_page
 from competition.views.answers import THEMES, answer, fragment_of
 
@@ -18,7 +19,8 @@ YEAR_S = 365 * 86_400
 
 @require_safe
 def seasons(request: HttpRequest) -> HttpResponse:
-    return answer(request, "seasons.html", {"frame": archive_frame(), "seasons": seasons_page()})
+    page = archive_page(page_number(request.GET.get("page", "")))
+    return answer(request, "seasons.html", {"frame": archive_frame(), "page": page})
 
 
 @require_safe

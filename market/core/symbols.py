@@ -4,7 +4,7 @@ A filter is a dated fact. The defaults below are those Binance published on 2024
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
 from market.core.canonical import plain
@@ -20,7 +20,10 @@ class UnknownSymbol(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A spot pair. `step` is the smallest change of quantity (base), `tick` of price (quote per base)."""
+    """A spot pair. `step` is the smallest change of quantity (base), `tick` of price (quote per base).
+
+    `step_cuts` says that to round down to the step is to cut digits off: it is a power of ten, written as one.
+    """
 
     name: str
     base: str
@@ -30,16 +33,33 @@ class Symbol:
     max_quantity: Decimal
     tick: Decimal
     min_notional: Decimal
+    step_cuts: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "step_cuts", _is_power_of_ten(self.step))
+
+    def rounded_down(self, quantity: Decimal) -> Decimal:
+        """`quantity` toward zero to a multiple of `step`."""
+        return quantity.quantize(self.step, ROUND_DOWN) if self.step_cuts else round_down_to_step(quantity, self.step)
+
+    def in_one_order(self, quantity: Decimal) -> Decimal:
+        """What of `quantity` one order may ask for: at most the largest, down to the step."""
+        most = quantity if quantity <= self.max_quantity else self.max_quantity
+        return most.quantize(self.step, ROUND_DOWN) if self.step_cuts else round_down_to_step(most, self.step)
 
 
 def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:
     """`quantity` toward zero to a multiple of `step`; the only place where a quantity is rounded."""
-    power = _POWERS_OF_TEN.get(step)
-    if power is not None and step.same_quantum(power):
+    if _is_power_of_ten(step):
         return quantity.quantize(step, ROUND_DOWN)  # to cut digits off is all there is to do
     beyond = quantity % step
     whole = quantity - beyond if beyond else quantity  # exact, where a division would round beyond 28 digits
     return whole.quantize(step)
+
+
+def _is_power_of_ten(step: Decimal) -> bool:
+    power = _POWERS_OF_TEN.get(step)
+    return power is not None and step.same_quantum(power)
 
 
 def _pair(base: str, step: str, max_quantity: str, tick: str) -> Symbol:

@@ -18,6 +18,7 @@ from portfolio.core.orders import Fill, Side
 
 AMOUNT_SCALE = 18  # decimal places the database keeps; more would be rounded silently
 AMOUNT_BOUND = Decimal(10) ** 19  # what fits before the point; also keeps NaN out of columns compared with it
+_LOWEST = -AMOUNT_BOUND
 _ATOM = Decimal(1).scaleb(-AMOUNT_SCALE)
 _NOTHING = Decimal(0)
 GENESIS = "0" * 64  # the hash before the first journal
@@ -81,7 +82,8 @@ def fold(journals: Iterable[Journal], book: Book | None = None) -> Book:
     for journal in journals:
         for account, asset, amount in journal.postings:
             if account is entry:
-                balances[asset] = add(balances.get(asset, _NOTHING), amount)
+                held = balances.get(asset)
+                balances[asset] = add(held, amount) if held else amount
     return Book({asset: balances[asset] for asset in sorted(balances) if balances[asset]})
 
 
@@ -136,7 +138,7 @@ def checked(journal: Journal) -> Journal:
 def _check_amount(key: str, asset: str, amount: Decimal) -> None:
     if not amount.is_finite():
         raise BrokenLedger(f"journal {key}: {amount} {asset} is not an amount")
-    if not -AMOUNT_BOUND < amount < AMOUNT_BOUND:
+    if not _LOWEST < amount < AMOUNT_BOUND:
         raise BrokenLedger(f"journal {key}: {amount} {asset} is more than the ledger keeps")
     if EXACT.remainder(amount, _ATOM):
         raise BrokenLedger(f"journal {key}: {amount} has more than {AMOUNT_SCALE} decimals")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from market.core.symbols import Symbol, round_down_to_step
+from market.core.symbols import Symbol
 from portfolio.core.book import Book
 from portfolio.core.brokers import Costs
 from portfolio.core.orders import Side, Skipped
@@ -21,6 +21,7 @@ NO_CASH = "no cash left"
 NO_PRICE = "no fresh price"
 AIMS_MAX = 8
 _NONE, _ALL = Decimal(0), Decimal(1)
+_BUY, _SELL = Side.BUY, Side.SELL  # the loops below are the most of a backtest's work: names, not attributes of enums
 
 Prices = Mapping[str, Decimal]
 Symbols = Mapping[str, Symbol]
@@ -81,6 +82,22 @@ class _Changes(NamedTuple):
     not_bought: list[Skipped]
 
 
+class _Afforded(NamedTuple):
+    """What of the buys the cash pays for, what had to be given up for it, and what each leg takes of the cash."""
+
+    legs: tuple[Leg, ...]
+    given_up: tuple[Skipped, ...]
+    taken: tuple[Decimal, ...]
+
+
+class _Priced(NamedTuple):
+    """The cash after the sells, what it buys, and what slippage and fees take of all of it."""
+
+    cash: Decimal
+    afforded: _Afforded
+    cost: Decimal
+
+
 def set_course(gross: Decimal, book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Course:
     """Aim at the value that will be left of `gross`, the book's value: guess, plan, subtract costs, until it agrees.
 
@@ -89,21 +106,21 @@ def set_course(gross: Decimal, book: Book, prices: Prices, symbols: Symbols, tar
     seen is taken, at which it stays away.
     """
     value = lowest = gross
-    before: tuple[_Changes, Course] | None = None
+    before: tuple[_Changes, _Priced] | None = None
     for _ in range(AIMS_MAX):
         aim = _aim_at(value, prices, symbols, target)
         changes = _changes(book, prices, symbols, target, aim)
         if before and changes == before[0]:
-            return before[1]._replace(aim=aim)
-        course = _course(book, prices, symbols, target, costs, aim, changes)
-        left = gross - course.cost
+            return _course(book, symbols, target, aim, *before)
+        priced = _priced(book, symbols, target, costs, changes)
+        left = gross - priced.cost
         if left == value:
-            return course
-        value, before = left, (changes, course)
+            return _course(book, symbols, target, aim, changes, priced)
+        value, before = left, (changes, priced)
         lowest = min(lowest, value)
     aim = _aim_at(lowest, prices, symbols, target)
     changes = _changes(book, prices, symbols, target, aim)
-    return _course(book, prices, symbols, target, costs, aim, changes)
+    return _course(book, symbols, target, aim, changes, _priced(book, symbols, target, costs, changes))
 
 
 def plan_sells(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> Plan:
@@ -118,14 +135,14 @@ def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim:
     filter is given up, the smallest first, and its cash goes to the others.
     """
     changes = _changes(book, prices, symbols, target, aim)
-    return _buys(changes, book.of(target.quote), symbols, target, aim, costs)
+    return _buys(changes, _afford(changes.buys, symbols, book.of(target.quote), costs), target, aim)
 
 
 def _aim_at(value: Decimal, prices: Prices, symbols: Symbols, target: Target) -> Aim:
-    left = max(value, _NONE)
+    left = value if value > _NONE else _NONE
     weight_of = target.weights.get
     wanted = {
-        name: round_down_to_step(left * weight_of(name, _NONE) / prices[name], symbol.step)
+        name: symbol.rounded_down(left * weight_of(name, _NONE) / prices[name])
         for name, symbol in symbols.items()
         if name in prices
     }
@@ -133,7 +150,7 @@ def _aim_at(value: Decimal, prices: Prices, symbols: Symbols, target: Target) ->
 
 
 def _changes(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> _Changes:
-    found = _Changes([], [], [], [])
+    sells, buys, kept, not_bought = found = _Changes([], [], [], [])
     held_of, weight_of, band = book.balances.get, target.weights.get, aim.band
     for name, wanted in aim.wanted.items():
         symbol = symbols[name]
@@ -142,71 +159,69 @@ def _changes(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: 
             continue
         price = prices[name]
         if held > wanted:
-            side, quantity = Side.SELL, _tradable(held - wanted, symbol)
-            reason = _why_not(quantity, price, symbol, band if weight_of(name) else _NONE)
-            legs, skipped = found.sells, found.kept
+            side, legs, skipped = _SELL, sells, kept
+            quantity, least = symbol.in_one_order(held - wanted), band if weight_of(name) else _NONE
         else:
-            side, quantity = Side.BUY, _tradable(wanted - held, symbol)
-            reason = _why_not(quantity, price, symbol, band)
-            legs, skipped = found.buys, found.not_bought
-        if reason:
+            side, legs, skipped = _BUY, buys, not_bought
+            quantity, least = symbol.in_one_order(wanted - held), band
+        if reason := _why_not(quantity, price, symbol, least):
             skipped.append(Skipped(name, side, quantity, reason))
         else:
             legs.append(Leg(name, side, quantity, price))
     return found
 
 
-def _course(
-    book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs, aim: Aim, changes: _Changes
-) -> Course:
-    balances, spent, quote = dict(book.balances), _NONE, target.quote
-    for name, _, quantity, price in changes.sells:
-        proceeds = costs.from_selling(quantity, price)
+def _priced(book: Book, symbols: Symbols, target: Target, costs: Costs, changes: _Changes) -> _Priced:
+    cash, spent = book.of(target.quote), _NONE
+    for _, side, quantity, price in changes.sells:
+        _, quote_amount, fee = costs.executed(side, quantity, price)
+        proceeds = quote_amount - fee
         spent += quantity * price - proceeds
+        cash += proceeds
+    afforded = _afford(changes.buys, symbols, cash, costs)
+    for (_, _, quantity, price), taken in zip(afforded.legs, afforded.taken, strict=True):
+        spent += taken - quantity * price
+    return _Priced(cash, afforded, spent)
+
+
+def _course(book: Book, symbols: Symbols, target: Target, aim: Aim, changes: _Changes, priced: _Priced) -> Course:
+    balances = dict(book.balances)
+    for name, _, quantity, _ in changes.sells:
         balances[symbols[name].base] -= quantity
-        balances[quote] = balances.get(quote, _NONE) + proceeds
-    buys = _buys(changes, balances.get(quote, _NONE), symbols, target, aim, costs)
-    for leg, taken in zip(buys.legs, buys.taken, strict=True):
-        spent += taken - leg.quantity * leg.reference_price
-    return Course(aim, _sells(changes), {asset: amount for asset, amount in balances.items() if amount}, buys, spent)
+    balances[target.quote] = priced.cash
+    funded = {asset: amount for asset, amount in balances.items() if amount}
+    return Course(aim, _sells(changes), funded, _buys(changes, priced.afforded, target, aim), priced.cost)
 
 
 def _sells(changes: _Changes) -> Plan:
     return Plan(tuple(changes.sells), tuple(changes.kept))
 
 
-def _buys(changes: _Changes, cash: Decimal, symbols: Symbols, target: Target, aim: Aim, costs: Costs) -> Plan:
+def _buys(changes: _Changes, afforded: _Afforded, target: Target, aim: Aim) -> Plan:
     unpriced = [
         Skipped(name, Side.BUY, _NONE, NO_PRICE)
         for name, weight in target.weights.items()
         if name not in aim.wanted and name != target.quote and weight > _NONE
     ]
-    legs, given_up, taken = _afford(changes.buys, symbols, cash, costs)
-    return Plan(legs, (*unpriced, *changes.not_bought, *given_up), taken)
+    return Plan(afforded.legs, (*unpriced, *changes.not_bought, *afforded.given_up), afforded.taken)
 
 
-def _tradable(quantity: Decimal, symbol: Symbol) -> Decimal:
-    most = symbol.max_quantity
-    return round_down_to_step(most if quantity > most else quantity, symbol.step)
-
-
-def _afford(
-    wishes: list[Leg], symbols: Symbols, cash: Decimal, costs: Costs
-) -> tuple[tuple[Leg, ...], tuple[Skipped, ...], tuple[Decimal, ...]]:
+def _afford(wishes: list[Leg], symbols: Symbols, cash: Decimal, costs: Costs) -> _Afforded:
     """The wishes scaled to the cash, those that had to be given up for it, and what each of the rest takes of it."""
     given_up: list[Skipped] = []
     while wishes:
         takes = [costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes]
         needed = sum(takes, _NONE)
         if needed <= cash:
-            return tuple(wishes), tuple(given_up), tuple(takes)
+            return _Afforded(tuple(wishes), tuple(given_up), tuple(takes))
         scale = min(_ALL, cash / needed) if needed > _NONE else _ALL
         scaled = _scaled(wishes, symbols, scale, cash, costs)
         refused = [
             (wish, _why_not(leg.quantity, leg.reference_price, symbols[leg.symbol], _NONE)) for wish, leg, _ in scaled
         ]
         if not any(reason for _, reason in refused):
-            return tuple(leg for _, leg, _ in scaled), tuple(given_up), tuple(taken for _, _, taken in scaled)
+            _, legs, takes_of_legs = zip(*scaled, strict=True)
+            return _Afforded(legs, tuple(given_up), takes_of_legs)
         wish, reason = min(
             ((wish, reason) for wish, reason in refused if reason),
             key=lambda refusal: (refusal[0].quantity * refusal[0].reference_price, refusal[0].symbol),
@@ -214,7 +229,7 @@ def _afford(
         nothing_left = next(leg for other, leg, _ in scaled if other is wish).quantity <= _NONE
         given_up.append(Skipped(wish.symbol, Side.BUY, wish.quantity, NO_CASH if nothing_left else reason))
         wishes = [other for other in wishes if other is not wish]
-    return (), tuple(given_up), ()
+    return _Afforded((), tuple(given_up), ())
 
 
 def _scaled(
@@ -224,10 +239,10 @@ def _scaled(
     left, scaled = cash, []
     for wish in wishes:
         symbol, price = symbols[wish.symbol], wish.reference_price
-        quantity = _tradable(wish.quantity * scale, symbol)
+        quantity = symbol.in_one_order(wish.quantity * scale)
         taken = costs.to_buy(quantity, price)
         if taken > left:  # roundings can add up to more than there is
-            quantity = _tradable(costs.affordable(left, price), symbol)
+            quantity = symbol.in_one_order(costs.affordable(left, price))
             taken = costs.to_buy(quantity, price)
         left -= taken if quantity > _NONE else _NONE
         scaled.append((wish, Leg(wish.symbol, Side.BUY, quantity, price), taken))

@@ -1,0 +1,109 @@
+"""Charts of equity, of seasons and of backtests: curves over the same instants, each 100 where it begins."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from competition.pages.figures import NOTHING, Moment, moment, money
+from competition.pages.names import EntryName
+from competition.pages.pictures import STILL_HEIGHT, STILL_WIDTH, polyline
+
+TWO_PLACES = Decimal("0.01")
+_START = Decimal(100)
+type Values = Sequence[Decimal | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """A curve to be drawn, None where there is no value: `slug` is unlike any other's on the page, `hue` its colour.
+
+    `tone` (model, baseline, benchmark, equal) says how it is drawn. A curve of a season has the `entry` to go to.
+    """
+
+    slug: str
+    name: str
+    tone: str
+    hue: int
+    values: Values
+    entry: EntryName | None = None
+
+    @property
+    def last(self) -> str:
+        return _text(next((value for value in reversed(self.values) if value is not None), None))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A stroke as it is drawn and told in the legend."""
+
+    slug: str
+    name: str
+    tone: str
+    hue: int
+    last: str
+    points: str
+    entry: EntryName | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The figures of one instant; `week` in a season."""
+
+    at: Moment
+    values: tuple[str, ...]
+    week: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """The picture with what to read in it, its data as a table, and the same data for the script that draws it."""
+
+    title: str
+    message: str
+    caption: str
+    lines: tuple[Line, ...]
+    rows: tuple[Row, ...]
+    start_y: str
+    is_weekly: bool
+    data: Mapping[str, Any]
+
+
+def drawn(
+    title: str,
+    message: str,
+    caption: str,
+    strokes: Sequence[Stroke],
+    instants: Sequence[datetime],
+    weeks: Sequence[int] = (),
+) -> Chart:
+    """The chart of these strokes, a value of each per instant; `weeks` are the numbers of the instants in a season."""
+    known = [value for stroke in strokes for value in stroke.values if value is not None] or [_START]
+    low, high = min(*known, _START), max(*known, _START)
+    places = 0 if weeks else 1
+    lines = tuple(
+        Line(
+            *(stroke.slug, stroke.name, stroke.tone, stroke.hue, stroke.last),
+            points=polyline(stroke.values, STILL_WIDTH, STILL_HEIGHT, low, high, places=places),
+            entry=stroke.entry,
+        )
+        for stroke in strokes
+    )
+    rows = tuple(
+        Row(moment(at), tuple(_text(stroke.values[index]) for stroke in strokes), weeks[index] if weeks else None)
+        for index, at in enumerate(instants)
+    )
+    start_y = polyline([_START], STILL_WIDTH, STILL_HEIGHT, low, high).partition(",")[2]
+    return Chart(title, message, caption, lines, rows, start_y, bool(weeks), _data(strokes, instants))
+
+
+def _data(strokes: Sequence[Stroke], instants: Sequence[datetime]) -> dict[str, Any]:
+    return {
+        "seconds": [int(at.timestamp()) for at in instants],
+        "lines": [{"slug": s.slug, "tone": s.tone, "hue": s.hue, "values": s.values} for s in strokes],
+    }
+
+
+def _text(value: Decimal | None) -> str:
+    return NOTHING if value is None else money(value, 1)
