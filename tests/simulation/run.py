@@ -20,6 +20,7 @@ from tests.live.stage import weekly_rules
 from tests.simulation.lines import Lines, lines
 from tests.simulation.oracle import Violation, check_end, check_safety
 from tests.simulation.scratch import Scratch
+from tests.simulation.weather import USUAL, weather_of
 from tests.simulation.world import World
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "ADAUSDT")
@@ -50,9 +51,14 @@ class Played:
 
 
 def shape_of(seed: int) -> Shape:
-    """Most are a week of one or two models on paper or at the exchange; some go on into the next, some are poor."""
+    """Most are a week of one or two models on paper or at the exchange; some go on into the next, some are poor.
+
+    Where the exchange has a weather there are three models, so that it has orders to remember and to forget.
+    """
     venue = ("venue", "paper", "venue", "paper", "proof")[seed % 5]
-    return Shape(venue, 2 if seed % 4 == 0 else 1, 2 if seed % 3 == 0 else 1, is_poor=seed % 3 == 1)
+    is_busy = venue != "paper" and weather_of(seed) is not USUAL
+    entries = 3 if is_busy else 2 if seed % 3 == 0 else 1
+    return Shape(venue, 2 if seed % 4 == 0 else 1, entries, is_poor=seed % 3 == 1 and not is_busy)
 
 
 def build(shape: Shape) -> Season:

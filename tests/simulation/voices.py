@@ -52,6 +52,11 @@ class Moods:
     greedy: int = 4
     crash: int = 4
 
+    def talk_sense(self) -> None:
+        """Mostly good answers, and something of everything else."""
+        for name in self.__dataclass_fields__:
+            setattr(self, name, 40 if name == "good" else 1)
+
     def calm(self) -> None:
         for name in self.__dataclass_fields__:
             setattr(self, name, int(name in ("good", "hold")))

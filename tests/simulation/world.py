@@ -14,7 +14,7 @@ from typing import Any
 from django.db.utils import InterfaceError, OperationalError
 
 from competition.core.schedule import boundary, last_due
-from competition.core.states import TERMINAL_CYCLES, TurnState
+from competition.core.states import TERMINAL_CYCLES, CycleState, TurnState
 from competition.models import Season, Turn
 from competition.services import asking_round, executing, ticking
 from competition.services.markets import candles_of
@@ -29,12 +29,12 @@ from tests.simulation.lines import Lines
 from tests.simulation.loops import database_of, run_in
 from tests.simulation.twins import answer_again
 from tests.simulation.voices import Voices
-from tests.simulation.weather import Chances, weather_of
+from tests.simulation.weather import USUAL, Chances, weather_of
 
 Job = Callable[[Actor], None]
 HOUR = timedelta(hours=1)
 LOOKS = ([True], [False], [True, False], [True, True, False], [True, True, False])  # who helps itself
-LOOKS_MAX = 14  # of a week with faults: what they leave undone, the calm has to do
+LOOKS_MAX = 14  # of a week's asking with faults, and of its trading: what they leave undone, the calm has to do
 
 
 class World:
@@ -56,6 +56,8 @@ class World:
         self.weather.sets(self.chances, self.exchange.dice)
         self.exchange.lag_ms_max = self.weather.lag_s_max * 1000
         self.voices = Voices(self.rng, self.clock, self.hear)
+        if self.rules.execution == "testnet" and self.weather is not USUAL:
+            self.voices.moods.talk_sense()  # so that there are orders for things to happen to
         lines.fate = self
 
     def clock(self) -> datetime:
@@ -304,15 +306,21 @@ class World:
             self.no_market_until = self.stage.now + self.rng.choice([0.05, 1.5, 4]) * HOUR
             self.say(f"no market until {self.no_market_until:%m-%d %H:%M}")
         breaks_at = self.stage.now + self.rng.choice([1, 1, 1, 0.2, 0.5]) * (ends - self.stage.now)
-        looks = 0
-        while self.stage.now < min(ends, breaks_at) and looks < LOOKS_MAX and not self._is_done(number):
+        looks = Counter[bool]()
+        while self.stage.now < min(ends, breaks_at) and not self._is_done(number):
+            is_trading = self._is_trading(number)
+            looks[is_trading] += 1
+            if looks[is_trading] > LOOKS_MAX:
+                break
             self.look()
-            looks += 1
             if self.rng.random() < 0.15:
                 answer_again(self, number)
             if self.exchange.roll(self.exchange.dice.wiped):
                 self.exchange.wipe()
             self.go_on(self._next_look(number))
+
+    def _is_trading(self, number: int) -> bool:
+        return self.season.cycles.filter(number=number, state=CycleState.TRADING).exists()
 
     def _next_look(self, number: int) -> datetime:
         """Mostly when something is due again, otherwise some time later: a tick each minute would change nothing."""
