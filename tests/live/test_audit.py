@@ -21,7 +21,7 @@ from competition.services import auditing
 from competition.services.auditing_texts import nothing_stored_has_the_shape_of_a_key
 from competition.tasks import audit as nightly
 from tests.databases import fresh_copy
-from tests.live.planted import PLANTS, Plant, sql
+from tests.live.planted import PLANTS, Plant, planted, sql
 from tests.live.stage import START, Stage, in_process, weekly_rules
 
 REGISTRIES = (
@@ -101,6 +101,11 @@ def found(now: datetime = NOW) -> set[str]:
 
 
 def test_a_sound_record_gives_no_finding(record: None) -> None:
+    assert found() == set()
+
+
+def test_whoever_was_asked_and_silent_before_the_money_ran_out_is_silent(record: None) -> None:
+    planted("UPDATE competition_turn SET over_budget = 'its day is spent' WHERE verdict = 'silent'")(NOW)
     assert found() == set()
 
 
