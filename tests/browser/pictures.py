@@ -86,7 +86,9 @@ def take(browser: Browser, address: str, picture: Picture) -> bytes:
         page.goto(address + picture.path)
         page.wait_for_load_state("networkidle")
         if picture.scroll_to:
-            page.locator(picture.scroll_to).evaluate("one => { one.open = true; one.scrollIntoView() }")
+            page.locator(picture.scroll_to).evaluate(
+                "one => { one.closest('details').open = true; one.scrollIntoView() }"
+            )
         shot = context.new_cdp_session(page).send(
             "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "optimizeForSpeed": False}
         )
