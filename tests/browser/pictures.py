@@ -44,8 +44,8 @@ PICTURES = (
     Picture("board-dark", SEASON, theme="dark"),
     Picture("entry-light", f"{SEASON}e/momentum/"),
     Picture("entry-dark", f"{SEASON}e/momentum/", theme="dark"),
-    Picture("cycle-light", f"{SEASON}c/26/", scroll_to="#steady"),
-    Picture("cycle-dark", f"{SEASON}c/26/", theme="dark", scroll_to="#steady"),
+    Picture("cycle-light", f"{SEASON}c/26/", scroll_to="#swinger"),
+    Picture("cycle-dark", f"{SEASON}c/26/", theme="dark", scroll_to="#swinger"),
     Picture("phone-light", SEASON, size=PHONE, scale=2),
     Picture("phone-dark", SEASON, theme="dark", size=PHONE, scale=2),
 )
