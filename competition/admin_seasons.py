@@ -205,7 +205,7 @@ class EntryAdmin(ViewOnly, PublicPage, Remembered):  # type: ignore[misc]  # as 
 
     form = EntryForm
     list_display = ("slug", "season", "number", "agent", "portfolio", "asked", "public_page")
-    list_filter = ("season", "agent__kind")
+    list_filter = ("season__state", "season", "agent__kind")
     list_select_related = ("season", "agent", "portfolio")
     search_fields = ("slug", "season__slug", "season__name", "agent__name", "portfolio__key")
     ordering = ("-season", "number")

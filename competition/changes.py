@@ -21,18 +21,19 @@ class Exact(json.JSONDecoder):
 
 
 class ConfigurationChange(models.Model):
-    """A row of the configuration was added, changed or taken away; `before` and `after` have the columns that differ.
+    """A row of the configuration was added, changed or taken away: `act` says which of `insert`, `update`, `delete`.
 
+    `before` and `after` have the columns that differ.
     `who` is the operator or the token, or else the role of the database; `through` the program that was connected.
     """
 
     at = models.DateTimeField()
     who = models.TextField()
     through = models.TextField(blank=True)
-    kind = models.TextField(help_text="what kind of thing changed")
+    kind = models.TextField()
     row_id = models.TextField()
     name = models.TextField()
-    act = models.TextField(help_text="insert, update or delete")
+    act = models.TextField()
     before = models.JSONField(decoder=Exact)
     after = models.JSONField(decoder=Exact)
 

@@ -32,7 +32,7 @@ def _prepare_demo() -> None:
     from django.core.management import call_command
 
     _migrate()
-    _ensure_admin(Path(os.environ["DATA"]))
+    ensure_admin(Path(os.environ["DATA"]))
     _say("Loading the demo seasons")
     path = os.environ.get(EXCHANGE_SEASON)
     call_command("load_demo", *(["--exchange", path] if path else []))
@@ -53,15 +53,20 @@ def _migrate() -> None:
     call_command("migrate", interactive=False, verbosity=0)
 
 
-def _ensure_admin(data: Path) -> None:
-    from django.contrib.auth import get_user_model
+def ensure_admin(data: Path) -> None:
+    """An account for the password that is printed. Who loses the file gets another; one set in the admin stays."""
+    from django.contrib.auth.models import User
 
     from config.engines import kept_secret
 
+    is_lost = not (data / "admin_password").exists()
     password = kept_secret(data, "admin_password", random_bytes=12)
-    users = get_user_model().objects
-    if not users.filter(username="admin").exists():
-        users.create_superuser("admin", password=password)
+    admin = User.objects.filter(username="admin").first()
+    if admin is None:
+        User.objects.create_superuser("admin", password=password)
+    elif is_lost:
+        admin.set_password(password)
+        admin.save(update_fields=["password"])
 
 
 def _say(text: str) -> None:

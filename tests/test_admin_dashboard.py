@@ -1,7 +1,9 @@
 """The first page of the admin says what runs, what is next, what failed, what it cost and who is alive."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -74,6 +76,17 @@ def test_it_shows_who_is_alive_who_is_silent_and_that_trading_is_halted(operator
     assert '<span class="state state-bad">3 hours ago, silent</span>' in text
     assert "<strong>Trading is halted</strong>" in text
     assert "by ada: prices look wrong" in text
+
+
+def test_every_link_of_it_leads_somewhere(operator: Client, running: Season) -> None:
+    desk = operator.get("/admin/").content.decode().partition('<main class="desk">')[2].partition("</main>")[0]
+    links = {unescape(link) for link in re.findall(r'href="(/[^"]+)"', desk)}
+    assert "/admin/competition/entry/?season__state=open" in links
+    for link in links:
+        answer = operator.get(link, follow=True)
+        assert answer.status_code == 200, link
+        lost = [hop for hop, _ in answer.redirect_chain if "e=1" in hop]
+        assert lost == [], f"{link} asks for what the list cannot be narrowed down by"
 
 
 def test_more_seasons_cost_no_more_queries(operator: Client, running: Season) -> None:

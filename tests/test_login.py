@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from axes.models import AccessAttempt
@@ -12,6 +13,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
+
+from config.prepare import ensure_admin
 
 LOGIN = "/admin/login/"
 PASSWORD = "correct horse battery"
@@ -75,6 +78,23 @@ def test_what_strangers_typed_is_not_shown(ada: User) -> None:
         text = operator.get(address).content.decode()
         assert "192.0.2.1" in text
         assert "alert(1)" not in text
+
+
+def test_the_demo_prints_a_password_that_lets_somebody_in_also_after_its_file_was_lost(
+    ada: User, tmp_path: Path
+) -> None:
+    def printed() -> str:
+        ensure_admin(tmp_path)
+        return (tmp_path / "admin_password").read_text()
+
+    assert login(printed(), "admin") == 302
+    (tmp_path / "admin_password").unlink()
+    assert login(printed(), "admin") == 302
+    admin = User.objects.get(username="admin")
+    admin.set_password(PASSWORD)
+    admin.save()
+    printed()
+    assert login(PASSWORD, "admin") == 302, "what somebody has set stays"
 
 
 def test_production_settings_pass_the_deployment_check() -> None:

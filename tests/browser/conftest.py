@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 from pytest_django import DjangoDbBlocker
 
-from tests.browser.served import Site, served
+from tests.browser.served import Site, served, two_seasons
 from tests.browser.web import QUIET, ROOT
 
 
@@ -23,7 +23,7 @@ def chromium() -> str:
 
 @pytest.fixture(scope="session")
 def site(chromium: str, migrated_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
-    with django_db_blocker.unblock(), served(migrated_template) as site:
+    with django_db_blocker.unblock(), served(migrated_template, "browser", two_seasons) as site:
         yield site
 
 

@@ -44,8 +44,8 @@ PICTURES = (
     Picture("board-dark", SEASON, theme="dark"),
     Picture("entry-light", f"{SEASON}e/momentum/"),
     Picture("entry-dark", f"{SEASON}e/momentum/", theme="dark"),
-    Picture("cycle-light", f"{SEASON}c/26/", scroll_to="#steady"),
-    Picture("cycle-dark", f"{SEASON}c/26/", theme="dark", scroll_to="#steady"),
+    Picture("cycle-light", f"{SEASON}c/26/", scroll_to="#swinger"),
+    Picture("cycle-dark", f"{SEASON}c/26/", theme="dark", scroll_to="#swinger"),
     Picture("phone-light", SEASON, size=PHONE, scale=2),
     Picture("phone-dark", SEASON, theme="dark", size=PHONE, scale=2),
 )
@@ -86,7 +86,9 @@ def take(browser: Browser, address: str, picture: Picture) -> bytes:
         page.goto(address + picture.path)
         page.wait_for_load_state("networkidle")
         if picture.scroll_to:
-            page.locator(picture.scroll_to).evaluate("one => { one.open = true; one.scrollIntoView() }")
+            page.locator(picture.scroll_to).evaluate(
+                "one => { one.closest('details').open = true; one.scrollIntoView() }"
+            )
         shot = context.new_cdp_session(page).send(
             "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "optimizeForSpeed": False}
         )

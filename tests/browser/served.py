@@ -41,18 +41,23 @@ class Site:
 
 
 @contextmanager
-def served(template: str) -> Iterator[Site]:
-    """The site over a copy of this database, with a season that is over and one that has just opened."""
-    name = f"browser_{os.getpid()}"
+def served(template: str, name: str, fill: Callable[[], dict[str, str]]) -> Iterator[Site]:
+    """The site over a copy of this database, in which `fill` has made something; it returns the site's pages."""
+    name = f"{name}_{os.getpid()}"
     with database(name, template=template):
         with connected_to(name):
-            asked = asked_season("asked", weeks=4, entries=6)
-            running_season()
-            pages = pages_of(asked)
+            pages = fill()
             url = _url_of(name)
         port = free_port()
         with web(port, {**os.environ, "DATABASE_URL": url}):
             yield Site(f"http://127.0.0.1:{port}", name, pages)
+
+
+def two_seasons() -> dict[str, str]:
+    """A season that is over and one that has just opened."""
+    asked = asked_season("asked", weeks=4, entries=6)
+    running_season()
+    return pages_of(asked)
 
 
 def pages_of(asked: Asked) -> dict[str, str]:

@@ -87,8 +87,11 @@ def test_a_broken_page_is_a_500_that_needs_no_database(rf: Any) -> None:
 
 
 @pytest.mark.parametrize("template", ["500.html", "503.html"])
-def test_the_pages_of_last_resort_need_no_context(template: str) -> None:
-    assert Page(loader.render_to_string(template)).is_whole
+def test_the_pages_of_last_resort_need_no_context_and_say_what_to_do_next(template: str) -> None:
+    page = Page(loader.render_to_string(template))
+    assert page.is_whole
+    first = {"500.html": "the current board", "503.html": "Load this page again"}[template]
+    assert first in page.texts("a")
 
 
 @pytest.mark.django_db

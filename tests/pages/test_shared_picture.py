@@ -24,6 +24,15 @@ def test_every_page_of_a_season_names_its_picture_and_its_own_address(played: Pl
         assert canonical.attributes["href"] == f"http://testserver/s/played/{path}"
 
 
+def test_what_is_shared_has_the_title_and_the_description_of_its_page(played: Played, client: Client) -> None:
+    for path in ("/s/played/", "/s/played/e/vandal/", "/s/played/c/3/", "/seasons/", "/status/", "/about/"):
+        page = Page.of(client.get(path))
+        shared = {name: page.all("meta", property=f"og:{name}")[0].attributes["content"] for name in ("title", "url")}
+        assert f"{shared['title']} · Open Outcry" == page.tags[[tag.name for tag in page.tags].index("title")].text
+        assert shared["url"] == f"http://testserver{path}"
+        assert [tag.attributes["content"] for tag in page.all("meta", property="og:description", name_="description")]
+
+
 def test_the_picture_is_drawn_from_the_board_and_is_small_enough_to_be_shown(played: Played) -> None:
     response = Client().get("/s/played/board.png")
     assert (response.status_code, response.headers["Content-Type"]) == (200, "image/png")
