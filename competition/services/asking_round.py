@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any, cast
@@ -35,6 +35,7 @@ Away = Callable[[Collection[str]], Awaitable[frozenset[str]]]
 RETRY_AFTER_S = (0.0, 1.0, 5.0)
 # An answer with the record of its calls may have more than a megabyte.
 ANSWERS_IN_MEMORY = 50
+TOO_LATE_TO_ASK = "its time was over before it could be asked"
 
 
 async def nobody(agents: Collection[str]) -> frozenset[str]:
@@ -96,7 +97,7 @@ async def _round(
     if away:
         logger.warning("no runner answers for %s, so they are not asked now", ", ".join(sorted(away)))
     async with open_runner() as ask, asyncio.TaskGroup() as group:
-        desk = _Desk(asked, clock, new_token, in_database, partial(_interview, ask), group, away)
+        desk = _Desk(asked, clock, new_token, in_database, partial(_interview, ask, clock), group, away)
         return await desk.work()
 
 
@@ -120,15 +121,21 @@ class _Place:
 Inbox = asyncio.Queue[tuple[Arrival, _Place]]
 
 
-async def _interview(ask: Ask, lease: Lease, inbox: Inbox, place: _Place) -> None:
-    """Put one question. What is of the house decides here; everyone else is asked through a runner."""
+async def _interview(ask: Ask, clock: Clock, lease: Lease, inbox: Inbox, place: _Place) -> None:
+    """Put one question. What is of the house decides here; everyone else is asked through a runner.
+
+    Nobody is waited for beyond the lease, however long it took to come to the asking: then others may ask.
+    """
     question = lease.question
+    left_s = (lease.until - clock()).total_seconds()
     try:
         answer: Answer | NoAnswer
         if question.model.startswith(OF_THE_HOUSE):
             answer = decider(question.model, question.parameters)(question.brief, question.objections)
+        elif left_s <= 0:
+            answer = NoAnswer(TOO_LATE_TO_ASK)
         else:
-            answer = await ask(question, place.take)
+            answer = await ask(replace(question, seconds=min(question.seconds, left_s)), place.take)
     except Exception as error:
         # One entry's trouble must not end the round of the others.
         logger.exception("interview of turn %s broke off", lease.turn_id)

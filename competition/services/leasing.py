@@ -33,11 +33,12 @@ CHUNK = 100
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """An attempt that has been written and now has to be put to its agent."""
+    """An attempt that has been written and now has to be put to its agent, who is waited for `until` then."""
 
     turn_id: int
     attempt_id: int
     question: Question
+    until: datetime
 
 
 class Unanswered(Exception):
@@ -162,7 +163,7 @@ def _lease(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[
         if offer.allowed.scopes
     )
     update_rows(turns, ["token", "lease_until", "over_budget"])
-    return [Lease(offer.turn.id, offer.attempt.id, offer.question) for offer in offers]
+    return [Lease(offer.turn.id, offer.attempt.id, offer.question, offer.attempt.lease_until) for offer in offers]
 
 
 @dataclass(slots=True)

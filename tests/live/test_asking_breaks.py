@@ -1,6 +1,7 @@
 """Asking breaks off anywhere: what was paid for is kept, nobody pays for another, and no failure is called another."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -82,3 +83,26 @@ def test_whoever_was_asked_and_lost_by_us_is_silent_and_not_over_budget(stage: S
     turn = turn_of(stage, 1, "steady")
     assert turn.over_budget
     assert (turn.verdict, stage.cycle(1).state) == ("silent", CycleState.CLOSED)
+
+
+@pytest.mark.parametrize("late_s", [30, 1300])
+def test_nobody_is_waited_for_beyond_the_lease_however_late_the_asking_begins(stage: Stage, late_s: int) -> None:
+    """Else an asker that was held up would wait on while another asks the same."""
+    stage.tick(stage.now)
+    begins, looks, heard = stage.now, count(), dict[str, float]()
+
+    def clock() -> datetime:
+        return begins + timedelta(seconds=late_s if next(looks) > 1 else 0)  # once the turns are leased
+
+    async def ask(question: Question) -> NoAnswer:
+        heard[question.run_token] = question.seconds
+        return NoAnswer("said nothing")
+
+    stage.ask = ask
+    asking_round.ask_cycle(stage.cycle(1).id, clock, stage.runner)
+    asked = Attempt.objects.exclude(outcome="answered")
+    assert asked
+    for attempt in asked:
+        left_s = (attempt.lease_until - clock()).total_seconds()
+        assert heard.get(str(attempt.run_token)) == (left_s if left_s > 0 else None)
+        assert attempt.reason == ("said nothing" if left_s > 0 else asking_round.TOO_LATE_TO_ASK)

@@ -35,6 +35,6 @@ def answer_again(world: "World", number: int) -> None:
         )
         world.say(f"attempt {attempt.number} of {agent.slug} is answered again")
         world.count(points.EVENT, "answer-late")
-        accept(asked, [(Lease(turn.id, attempt.id, question), Answer(text))], world.clock())
+        accept(asked, [(Lease(turn.id, attempt.id, question, attempt.lease_until), Answer(text))], world.clock())
 
     world.start("twin", job)
