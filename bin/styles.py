@@ -131,7 +131,9 @@ def small(css: str) -> str:
 def built() -> dict[str, str]:
     """The two files by name."""
     boards = Used([path for pattern in OF_THE_BOARD for path in TEMPLATES.glob(pattern)])
-    everything = Used([path for path in TEMPLATES.rglob("*.html") if "admin" not in path.parts], OF_FIELDS)
+    everything = Used(
+        [path for path in TEMPLATES.rglob("*.html") if "admin" not in path.relative_to(TEMPLATES).parts], OF_FIELDS
+    )
     ours = {name: small((CSS / f"{name}.css").read_text()) for name in (*FIRST, *MORE)}
     text = PICO.read_text()
     for_all = without_idle_variables(pico_rules(text, everything), "".join(ours.values()))

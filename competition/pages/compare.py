@@ -16,6 +16,7 @@ from competition.pages.holdings import CASH, PricedBook, books_now
 from competition.pages.names import EntryName, entries_of, name_of, spoken
 from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
+from competition.pages.text import line
 from competition.pages.words import Mark, turn_mark, weights_text
 
 LEAST, MOST = 2, 4
@@ -75,7 +76,7 @@ def compare_page(season: Season, slugs: Sequence[str], progress: Progress) -> Co
     wanted = list(dict.fromkeys(slugs))
     known = {entry.slug: entry for entry in entries}
     if any(slug not in known for slug in wanted) or len(wanted) > MOST:
-        raise NotThere(f"From {LEAST} to {MOST} who take part in {season.name} can be compared.")
+        raise NotThere(f"From {LEAST} to {MOST} who take part in {line(season.name)} can be compared.")
     everybody = tuple((name_of(entry), entry.slug in wanted) for entry in entries)
     if len(wanted) < LEAST:
         return ComparePage(everybody, (), (), None, (), "Compare entries", f"Choose from {LEAST} to {MOST}.")

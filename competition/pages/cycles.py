@@ -106,7 +106,9 @@ def cycle_numbered(season: Season, number: int) -> Cycle:
     links = [
         Link(reverse("cycle", args=[season.slug, at]), f"Week {at}") for at in sorted({1, newest}) if 1 <= at <= newest
     ]
-    raise NotThere(f"{season.name} has no week {number} yet." if newest < number else "There is no such week.", links)
+    raise NotThere(
+        f"{line(season.name)} has no week {number} yet." if newest < number else "There is no such week.", links
+    )
 
 
 def cycle_page(season: Season, cycle: Cycle, page: int) -> CyclePage:

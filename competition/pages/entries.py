@@ -91,7 +91,7 @@ def entry_named(season: Season, slug: str) -> Entry:
 def _nobody(season: Season) -> NotThere:
     others = season.entries.select_related("agent").order_by("number")[:LINKS_MAX]
     links = [Link(reverse("entry", args=[season.slug, other.slug]), line(other.agent.name)) for other in others]
-    return NotThere(f"Nobody of this name takes part in {season.name}.", links)
+    return NotThere(f"Nobody of this name takes part in {line(season.name)}.", links)
 
 
 def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page: int, trades_page: int) -> EntryPage:

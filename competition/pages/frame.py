@@ -16,6 +16,7 @@ from competition.core.rules import Rules
 from competition.core.states import SeasonState
 from competition.models import Entry, Season
 from competition.pages.figures import Moment
+from competition.pages.text import line
 
 SWITCH_LENGTH = 8
 
@@ -97,7 +98,7 @@ def head_of(season: Season) -> SeasonHead:
     has_offline: bool = season.has_offline  # type: ignore[attr-defined]  # annotated by `_public`
     return SeasonHead(
         slug=season.slug,
-        name=season.name,
+        name=line(season.name),
         is_open=season.state == SeasonState.OPEN,
         weeks=season.rule_book.cycles,
         simulated=_simulated(season.rule_book, has_offline),
@@ -128,7 +129,7 @@ def _listed() -> list[tuple[str, str]]:
 
 
 def _links(listed: Sequence[tuple[str, str]]) -> tuple[Link, ...]:
-    return tuple(Link(reverse("season", args=[slug]), name) for slug, name in listed)
+    return tuple(Link(reverse("season", args=[slug]), line(name)) for slug, name in listed)
 
 
 def _public() -> QuerySet[Season]:

@@ -130,7 +130,7 @@ def _symbol(season: Season, name: str) -> Symbol:
     symbol = season.symbol_book.get(name)
     if symbol is None:
         links = [Link(reverse("market", args=[season.slug, other]), other) for other in season.symbol_book]
-        raise NotThere(f"{season.name} does not trade that.", links)
+        raise NotThere(f"{line(season.name)} does not trade that.", links)
     return symbol
 
 

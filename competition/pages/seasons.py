@@ -11,6 +11,7 @@ from competition.pages.figures import Figure, Moment, moment, signed_percent
 from competition.pages.history import Way, ways
 from competition.pages.names import EntryName, name_of
 from competition.pages.retired import Retirement, retirement
+from competition.pages.text import line
 from competition.pages.trails import Head, heads_of
 
 PAGE_LENGTH = 20
@@ -77,7 +78,7 @@ def archive_page(page: int) -> Archive:
 def _ledger(head: Head) -> Ledger:
     return Ledger(
         slug=head.slug,
-        name=head.name,
+        name=line(head.name),
         portfolios=f"{head.portfolios:,}",
         journals=f"{head.journals:,}",
         sha256=head.sha256,
@@ -111,7 +112,7 @@ def _line(season: Season, entries: int, leaders: list[Standing]) -> SeasonLine:
     week: int = season.week or 0  # type: ignore[attr-defined]  # annotated by `public_seasons`
     return SeasonLine(
         slug=season.slug,
-        name=season.name,
+        name=line(season.name),
         is_open=season.state == SeasonState.OPEN,
         source=rules.market_source,
         opened=moment(season.opened_at) if season.opened_at else None,

@@ -166,7 +166,7 @@ def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus], found: Sequ
     troubles += found
     if troubles:
         return "Something needs attention.", " ".join(troubles)
-    past = [f"{season.without_decision} of {season.name}" for season in running if season.without_decision]
+    past = [f"{season.without_decision} of {line(season.name)}" for season in running if season.without_decision]
     if past:
         return "All runs again.", f"Everything is running. Lately without a decision: {'; '.join(past)}."
     return "All is well.", "Everything that should be running is running."
@@ -206,7 +206,7 @@ def _season(season: Season, cycles: Sequence[Cycle], now: datetime, patience: ti
     is_overdue = running is None and due is not None and now - due > patience
     return SeasonStatus(
         slug=season.slug,
-        name=season.name,
+        name=line(season.name),
         is_open=season.state == SeasonState.OPEN,
         source=rules.market_source,
         pace=pace(season),
@@ -225,13 +225,13 @@ def _troubles(
     season: Season, cycles: Sequence[Cycle], is_overdue: bool, now: datetime, patience: timedelta
 ) -> Iterator[str]:
     if is_overdue:
-        yield f"A week of {season.name} is due and has not opened."
+        yield f"A week of {line(season.name)} is due and has not opened."
     for cycle in cycles:
         why = "" if cycle.state in TERMINAL_CYCLES else stuck(cycle, season.rule_book, now, patience)
         if why:
-            yield f"Week {cycle.number} of {season.name} {why}."
+            yield f"Week {cycle.number} of {line(season.name)} {why}."
     if lost := lost_lately(cycles):
-        yield f"In {season.name} {lost}."
+        yield f"In {line(season.name)} {lost}."
 
 
 def _cell(cycle: Cycle) -> Cell:

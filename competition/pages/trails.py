@@ -7,6 +7,7 @@ from django.db.models import OuterRef, Subquery
 
 from competition.core.states import SeasonState
 from competition.models import Season
+from competition.pages.text import line
 from market.core.canonical import sha256_of
 from portfolio.models import Journal, Portfolio
 
@@ -47,7 +48,7 @@ def heads_of(seasons: Sequence[Season]) -> tuple[Head, ...]:
 def _head(season: Season, newest: list[tuple[str, int, str]]) -> Head:
     return Head(
         slug=season.slug,
-        name=season.name,
+        name=line(season.name),
         is_simulated=season.rules["market_source"] == "synthetic",
         portfolios=len(newest),
         journals=sum(sequence for _, sequence, _ in newest),  # sequences have no holes

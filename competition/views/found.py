@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from competition.core.states import TERMINAL_CYCLES, SeasonState
 from competition.models import Cycle, Entry, Season
-from competition.pages.text import detail
+from competition.pages.text import detail, line
 from competition.pages.words import cycle_mark
 
 CYCLES_IN_FEED = 30
@@ -36,7 +36,7 @@ class Cycles(Feed):  # type: ignore[type-arg]  # generic for mypy only
         return list(ended.select_related("season").order_by("-closed_at", "-id")[:CYCLES_IN_FEED])
 
     def item_title(self, item: Any) -> str:
-        return f"{item.season.name}, week {item.number}: {cycle_mark(item.state).word.lower()}"
+        return f"{line(item.season.name)}, week {item.number}: {cycle_mark(item.state).word.lower()}"
 
     def item_description(self, item: Any) -> str:
         return detail(item.reason) or "Briefs, replies, verdicts, orders and books of every entry."
