@@ -24,7 +24,7 @@ from tests.databases import connected_to, database, fresh_copy
 from tests.simulation.guards import GUARDS, Guard, without
 from tests.simulation.run import Theatre, shape_of, theatre
 
-SCHEDULES = 40
+SCHEDULES = 300  # as many as a commit has to stand
 
 
 @dataclass(frozen=True, slots=True)
