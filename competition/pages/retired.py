@@ -13,7 +13,7 @@ from competition.pages.frame import Link
 from competition.pages.names import EntryName, name_of
 from competition.pages.text import line
 
-RETIRED_MAX = 100
+RETIRED_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,132 @@
+"""Every public page at 200 entries and 104 cycles: milliseconds of our own CPU to answer, and queries asked.
+
+The season is played once by the engine and kept under DATA/bench-pages: baselines all, of which twenty trade by lot
+every week and the others hold bitcoin, which takes minutes and not a quarter of an hour. A page is answered in process,
+through every middleware, without the memory that boards are served from; the database's own CPU is not ours, so the
+wall clock stands beside. There is no peer: the figures to keep are 50 ms and 12 queries.
+"""
+
+import atexit
+import json
+import os
+import statistics
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+
+ENTRIES, BY_LOT, CYCLES, TIMES = 200, 20, 104, 3
+MS_MAX, QUERIES_MAX = 50.0, 12
+START = datetime(2022, 1, 3, tzinfo=UTC)
+SLUG = f"bench-{ENTRIES}x{CYCLES}"
+
+
+def ensure_season() -> None:
+    """The season of this size, unless it is there from another time."""
+    from django.db import transaction
+
+    from agents.core.roster import Profile, house
+    from competition.core.play import play
+    from competition.core.rules import Rules
+    from competition.models import Season
+    from competition.services.demo import UNIVERSE
+    from competition.services.loading import save_played_season
+    from competition.services.markets import candles_of
+    from competition.services.playing import contestants_for
+    from competition.services.seasons import draft_season
+    from market.queries import listed_symbols
+
+    if Season.objects.filter(slug=SLUG).exclude(state="draft").exists():
+        return
+    rules = Rules(universe=UNIVERSE, market_source="synthetic", market_starts_at=START, starts_at=START, cycles=CYCLES)
+    (held,) = [profile for profile in house(7, UNIVERSE) if profile.slug == rules.benchmark]
+    by_lot = [Profile(f"random-{n}", f"Random {n}", "baseline", "baseline/random", {"seed": n}) for n in range(BY_LOT)]
+    others = [replace(held, slug=f"held-{n}", name=f"Held {n}") for n in range(ENTRIES - BY_LOT - 1)]
+    players = [held, *by_lot, *others]
+    done = play(SLUG, rules, listed_symbols(rules.universe), contestants_for(players), candles_of(rules))
+    with transaction.atomic():  # whole or not at all, so that an interrupted run leaves nothing half made
+        save_played_season(draft_season(SLUG, "Bench", rules, players), done, "played for the bench")
+
+
+def addresses() -> dict[str, str]:
+    """One address of every kind of page, by what it is."""
+    season = f"/s/{SLUG}/"
+    return {
+        "board, last weeks alone": f"{season}?weeks=4&returns=gross",
+        "entry": f"{season}e/random-7/",
+        "cycle": f"{season}c/{CYCLES}/",
+        "market": f"{season}m/BTCUSDT/",
+        "compare": f"{season}compare/?e=random-7&e=random-8",
+        "costs": f"{season}costs/",
+        "rules": f"{season}rules/",
+        "backtests": "/backtests/",
+        "seasons": "/seasons/",
+        "status": "/status/",
+        "reliability": "/reliability/",
+        "about": "/about/",
+        "API docs": "/api/v1/docs",
+        "leaderboard of the API": f"/api/v1/leaderboard?season={SLUG}",
+        "export of the API": f"/api/v1/seasons/{SLUG}/export",
+    }
+
+
+def measured(address: str) -> dict[str, float | int]:
+    """Medians of some answers behind one that warms up."""
+    from django.db import connection
+    from django.test import Client
+
+    client = Client()
+    asked: list[str] = []
+
+    def note(execute, sql, params, many, context):
+        asked.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        response = client.get(address)
+    assert response.status_code == 200, (address, response.status_code)
+    cpu, wall = [], []
+    for _ in range(TIMES):
+        began_cpu, began = time.process_time(), time.perf_counter()
+        client.get(address)
+        cpu.append(time.process_time() - began_cpu)
+        wall.append(time.perf_counter() - began)
+    return {
+        "cpu_ms": round(statistics.median(cpu) * 1000, 1),
+        "wall_ms": round(statistics.median(wall) * 1000, 1),
+        "queries": len(asked),
+        "kB": round(len(response.content) / 1000),
+    }
+
+
+def main() -> None:
+    from config import engines
+
+    data = engines.data_folder(os.environ.get("DATA")) / "bench-pages"
+    found = engines.use(data)
+    os.environ |= {
+        "DATABASE_URL": found.database_url,
+        "REDIS_URL": found.redis_url,
+        "SECRET_KEY": "bench",
+        "ALLOWED_HOSTS": "testserver",
+        "API_READS_PER_MINUTE": "1000000",
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+    }
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    atexit.register(engines.release, data)
+    call_command("migrate", verbosity=0)
+    ensure_season()
+    rows = {}
+    for kind, address in addresses().items():
+        rows[kind] = row = measured(address)
+        over = " OVER" if row["cpu_ms"] > MS_MAX or row["queries"] > QUERIES_MAX else ""
+        times = f"{row['cpu_ms']:7.1f} ms CPU {row['wall_ms']:8.1f} ms"
+        print(f"{kind:26} {times} {row['queries']:3} queries {row['kB']:5} kB{over}", flush=True)
+    worst = max(row["cpu_ms"] for row in rows.values())
+    print(json.dumps({"name": "pages", "ours": round(1000 / worst, 1), "peers": {}, "ratio": {}, "pages": rows}))
+
+
+if __name__ == "__main__":
+    main()
