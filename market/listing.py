@@ -1,7 +1,7 @@
 """Symbols of the exchange become listed here, with the filters of the day."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 
 from django.db import transaction
@@ -64,7 +64,8 @@ def list_symbols(symbols: Sequence[Symbol], as_of: date) -> list[Listing]:
 
 
 def _list(symbol: Symbol, as_of: date) -> Listing:
-    fresh = {**asdict(symbol), "filters_as_of": as_of}
+    stored = {field.name: getattr(symbol, field.name) for field in fields(symbol) if field.init}
+    fresh = {**stored, "filters_as_of": as_of}
     row, added = ListedSymbol.objects.select_for_update().get_or_create(name=symbol.name, defaults=fresh)
     if added:
         return Listing(symbol.name, True, ())
