@@ -41,7 +41,8 @@ def add_wish_flags(parser: ArgumentParser) -> None:
 def add_common_flags(parser: ArgumentParser) -> None:
     """What the backtests of a sweep have in common."""
     parser.add_argument("--symbols", default=DEFAULTS, help="comma-separated; default: %(default)s")
-    parser.add_argument("--timeframe", default="1h", choices=sorted(TIMEFRAME_S, key=lambda name: TIMEFRAME_S[name]))
+    lengths = ", ".join(sorted(TIMEFRAME_S, key=lambda name: TIMEFRAME_S[name]))
+    parser.add_argument("--timeframe", default="1h", help=f"one of {lengths}; default: %(default)s")
     parser.add_argument("--every", default="1w", choices=["candle", "1d", "1w"], help="how often agents decide")
     parser.add_argument(
         "--fill",

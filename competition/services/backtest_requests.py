@@ -129,7 +129,6 @@ def _read(wish: BacktestWish) -> dict[str, Any]:
     problems: dict[str, str] = {}
     fields: dict[str, Any] = {
         "symbols": wish.symbols,
-        "timeframe": wish.timeframe,
         "every": wish.every,
         "fill": wish.fill,
         "source": wish.source,
@@ -141,6 +140,7 @@ def _read(wish: BacktestWish) -> dict[str, Any]:
     for name in ("capital", "fee_bps", "slippage_bps", "drift_band", "max_usd"):
         if getattr(wish, name) is not None:
             _keep(fields, problems, name, _number, getattr(wish, name))
+    _keep(fields, problems, "timeframe", _timeframe, wish.timeframe)
     _keep(fields, problems, "agents", _agents, wish)
     _keep(fields, problems, "symbols", _symbols, wish.symbols)
     if {"agents", "symbols"} <= fields.keys() and (absent := _wanted_elsewhere(fields["agents"], fields["symbols"])):
@@ -161,6 +161,13 @@ def _keep(fields: dict[str, Any], problems: dict[str, str], name: str, read: Any
         fields[name] = read(typed)
     except (ValueError, ArithmeticError) as error:
         problems[name] = str(error)
+
+
+def _timeframe(text: str) -> str:
+    if text not in TIMEFRAME_S:
+        lengths = ", ".join(sorted(TIMEFRAME_S, key=lambda name: TIMEFRAME_S[name]))
+        raise ValueError(f"Candles of {text} are not kept; choose one of {lengths}.")
+    return text
 
 
 def _number(text: str) -> Decimal:

@@ -85,6 +85,7 @@ def test_the_command_that_is_told_asks_for_the_same(capsys) -> None:
     ("changed", "complaint"),
     [
         ({"agents": ["nobody"]}, "--agent: There is no agent nobody. There are: all-cash, "),
+        ({"timeframe": "2h"}, "--timeframe: Candles of 2h are not kept; choose one of 1m, 5m, 15m"),
         ({"symbols": "BTCUSDT,FOO"}, "--symbols: Unknown symbol 'FOO'"),
         ({"symbols": ","}, "--symbols: Name at least one symbol"),
         ({"first": "2024-04-01"}, "--to: 2024-04-01 is not after 2024-04-01"),

@@ -6,12 +6,15 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connections
 from django.utils import timezone
 
 from competition.backtest_models import Backtest, BacktestRun
@@ -22,6 +25,7 @@ from competition.services.backtest_reads import result_of
 from competition.services.backtest_requests import data_of
 from competition.services.backtest_runs import run_backtest, run_due
 from competition.services.backtests import Asker, cancel, request_backtest
+from competition.services.sweeps import ask_for_sweep, waiting_in
 from competition.tasks import play_backtest, play_backtests
 from config.celery import app
 from portfolio.models import Journal
@@ -167,6 +171,28 @@ def test_a_sweep_plays_each_agent_over_each_window_with_each_seed(capsys) -> Non
     ]
     assert told.count("done") == 4
     assert Backtest.objects.count() == 4
+
+
+def test_two_workers_share_a_sweep_and_begin_nothing_twice(own_database: str) -> None:
+    common = {"agents": ("equal-weight", "random"), "symbols": ("BTCUSDT", "ETHUSDT"), "source": "synthetic"}
+    sweep = ask_for_sweep(common, [("2024-01-01", "2024-02-01")], (1, 2, 3), timezone.now())
+    keys, together = waiting_in(sweep), Barrier(2, timeout=60)
+    assert len(keys) == 6
+
+    def work() -> None:
+        try:
+            for key in keys:
+                together.wait()  # both reach for the same one
+                run_backtest(key, timezone.now, uuid.uuid4())
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(2) as workers:
+        for worker in [workers.submit(work) for _ in range(2)]:
+            worker.result()
+    assert waiting_in(sweep) == []
+    assert set(sweep.backtests.values_list("state", "attempts")) == {(BacktestState.DONE, 1)}
+    assert BacktestRun.objects.count() == 6
 
 
 @pytest.mark.django_db
