@@ -59,14 +59,13 @@ def _attempts(rounds: int) -> list[object]:
     from agents.models import Attempt
     from tests.agents.money import NOW, a_brief
 
-    brief, made = a_brief(), []
-    for first in range(0, rounds * AT_ONCE, 4096):
-        numbers = range(first + 1, min(first + 4096, rounds * AT_ONCE) + 1)
-        rows = [
+    made: list[object] = []
+    for _ in range(rounds):
+        brief = a_brief()
+        made += Attempt.objects.bulk_create(
             Attempt(brief=brief, number=number, run_token=uuid.uuid4(), started_at=NOW, lease_until=NOW)
-            for number in numbers
-        ]
-        made += Attempt.objects.bulk_create(rows)
+            for number in range(1, AT_ONCE + 1)
+        )
     return made
 
 
