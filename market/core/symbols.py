@@ -39,17 +39,16 @@ class Symbol:
         object.__setattr__(self, "step_cuts", _is_power_of_ten(self.step))
 
     def rounded_down(self, quantity: Decimal) -> Decimal:
-        """`quantity` toward zero to a multiple of `step`."""
+        """`quantity` toward zero to a multiple of `step`; as `round_down_to_step`, and quicker where a step cuts."""
         return quantity.quantize(self.step, ROUND_DOWN) if self.step_cuts else round_down_to_step(quantity, self.step)
 
     def in_one_order(self, quantity: Decimal) -> Decimal:
         """What of `quantity` one order may ask for: at most the largest, down to the step."""
-        most = quantity if quantity <= self.max_quantity else self.max_quantity
-        return most.quantize(self.step, ROUND_DOWN) if self.step_cuts else round_down_to_step(most, self.step)
+        return self.rounded_down(quantity if quantity <= self.max_quantity else self.max_quantity)
 
 
 def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:
-    """`quantity` toward zero to a multiple of `step`; the only place where a quantity is rounded."""
+    """`quantity` toward zero to a multiple of `step`."""
     if _is_power_of_ten(step):
         return quantity.quantize(step, ROUND_DOWN)  # to cut digits off is all there is to do
     beyond = quantity % step
