@@ -54,6 +54,7 @@ def addresses() -> dict[str, str]:
         "board, last weeks alone": f"{season}?weeks=4&returns=gross",
         "entry": f"{season}e/random-7/",
         "cycle": f"{season}c/{CYCLES}/",
+        "turn": f"{season}c/{CYCLES}/e/random-7/",
         "market": f"{season}m/BTCUSDT/",
         "compare": f"{season}compare/?e=random-7&e=random-8",
         "costs": f"{season}costs/",

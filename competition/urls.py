@@ -28,6 +28,7 @@ urlpatterns = [
     # one season
     path("s/<slug:season_slug>/e/<slug:slug>/", entries.entry, name="entry"),
     path("s/<slug:season_slug>/c/<int:number>/", cycles.cycle, name="cycle"),
+    path("s/<slug:season_slug>/c/<int:number>/e/<slug:slug>/", cycles.turn, name="turn"),
     path("s/<slug:season_slug>/c/<int:number>/e/<slug:slug>/brief.json", cycles.brief, name="brief"),
     path("s/<slug:season_slug>/e/<slug:slug>/firm/<int:number>/", calls.firm, name="firm"),
     path("s/<slug:season_slug>/m/<slug:symbol>/", market.market, name="market"),

@@ -1,4 +1,4 @@
-"""The page of one cycle: how far it is or how it ended, the market all were shown, and every turn's evidence."""
+"""The page of one cycle: how far it is or how it ended, the market all were shown, and what each made of it."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -14,13 +14,13 @@ from competition.models import Cycle, Season
 from competition.pages.figures import NOTHING, Figure, Moment, listed, moment, percent, price, signed_percent
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Way, ways
+from competition.pages.latest import EntryDeed, deeds_in
 from competition.pages.progress import runs_with_the_clock
 from competition.pages.provisional import board_notes
 from competition.pages.text import detail, line
-from competition.pages.turns import TurnView, turn_views
 from competition.pages.words import VERDICT_MARKS, Mark, cycle_mark
 
-TURNS_PER_PAGE = 40
+TURNS_PER_PAGE = 60
 NUMBER_MAX = 2_147_483_647  # what the database can count to
 
 _OVER = {
@@ -89,10 +89,9 @@ class CycleHead:
 class CyclePage:
     head: Head
     market: Market | None
-    turns: tuple[TurnView, ...]
+    turns: tuple[EntryDeed, ...]
     newer: Way
     older: Way
-    quote: str
 
 
 def cycle_numbered(season: Season, number: int) -> Cycle:
@@ -112,11 +111,10 @@ def cycle_numbered(season: Season, number: int) -> Cycle:
 
 
 def cycle_page(season: Season, cycle: Cycle, page: int) -> CyclePage:
-    """Everything on record of one cycle: eight queries. Turns come `TURNS_PER_PAGE` at a time, by number."""
-    rules = season.rule_book
+    """How a cycle went and what each did: four queries. Turns come `TURNS_PER_PAGE` at a time, by number."""
     head = head_of(season, cycle)
     first = (page - 1) * TURNS_PER_PAGE
-    turns = turn_views(cycle, rules, first, TURNS_PER_PAGE + 1)
+    turns = deeds_in(cycle, season.rule_book.quote, first, TURNS_PER_PAGE + 1)
     newer, older = ways("page", page, has_rows=bool(turns), has_more=len(turns) > TURNS_PER_PAGE)
     return CyclePage(
         head=head,
@@ -124,7 +122,6 @@ def cycle_page(season: Season, cycle: Cycle, page: int) -> CyclePage:
         turns=turns[:TURNS_PER_PAGE],
         newer=newer,
         older=older,
-        quote=rules.quote,
     )
 
 

@@ -9,7 +9,7 @@ from django.db.models import Sum
 
 from competition.models import Cycle, Entry, Turn
 from competition.pages.figures import Moment, moment
-from competition.pages.names import EntryName
+from competition.pages.names import EntryName, name_of
 from competition.pages.words import Deed, Traded, deed_of
 from portfolio.models import Fill
 
@@ -37,6 +37,16 @@ def latest_of(cycle: Cycle, entries: Sequence[Entry], names: Mapping[str, EntryN
         if entry.id in turns
     )
     return Latest(cycle.number, moment(cycle.closed_at or cycle.deadline_at), tuple(deeds))
+
+
+def deeds_in(cycle: Cycle, quote: str, first: int, most: int) -> tuple[EntryDeed, ...]:
+    """What was done in a cycle, by number of the entry, `most` behind the first `first`: two queries."""
+    rows = Turn.objects.filter(cycle=cycle).select_related("entry__agent").order_by("entry__number")
+    turns = list(rows[first : first + most])
+    traded = traded_by_portfolio([turn.entry.portfolio_id for turn in turns], cycle.number)
+    return tuple(
+        EntryDeed(name_of(turn.entry), deed_of(turn, traded.get(turn.entry.portfolio_id, {}), quote)) for turn in turns
+    )
 
 
 def traded_by_portfolio(portfolio_ids: Sequence[int], cycle_number: int) -> dict[int, Traded]:

@@ -1,11 +1,13 @@
 """Words that others wrote: models, markets, venues. They are data, so a reader must see every character of them."""
 
+import re
 import unicodedata
+from functools import lru_cache
 
 # Letters by their category that nevertheless print as nothing.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0\u034f\u17b4\u17b5")
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
-_KEPT = frozenset("\n\t")
+_SUSPECT = re.compile(r"[^\n\t -~]")  # whatever else is plain to see, and of long briefs and replies nearly all
 
 LINE_CHARACTERS_MAX = 220
 DETAIL_CHARACTERS_MAX = 600
@@ -14,7 +16,7 @@ REPLY_CHARACTERS_MAX = 20_000
 
 def visible(text: str) -> str:
     """The text with every invisible or direction-changing character written out, as in ⟦U+202E⟧."""
-    return "".join(f"⟦U+{ord(letter):04X}⟧" if _is_hidden(letter) else letter for letter in text)
+    return _SUSPECT.sub(_written_out, text)
 
 
 def line(text: str) -> str:
@@ -36,9 +38,13 @@ def _cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
 
 
+def _written_out(found: re.Match[str]) -> str:
+    letter = found[0]
+    return f"⟦U+{ord(letter):04X}⟧" if _is_hidden(letter) else letter
+
+
+@lru_cache(maxsize=1024)
 def _is_hidden(letter: str) -> bool:
-    if letter in _KEPT:
-        return False
     category = unicodedata.category(letter)
     selector = "\ufe00" <= letter <= "\ufe0f" or "\U000e0100" <= letter <= "\U000e01ef"
     odd_space = category == "Zs" and letter not in " \u00a0"

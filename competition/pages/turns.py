@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
+from django.urls import reverse
 
 from agents.models import Attempt, AttemptOutcome, Brief, Call
-from competition.core.rules import Rules
 from competition.models import Cycle, Season, Turn
 from competition.pages import text
 from competition.pages.called import LONG_FIELDS, CallLine, call_lines, exact_usd
@@ -25,7 +25,7 @@ from competition.pages.executed import (
     order_views,
 )
 from competition.pages.figures import NOTHING, Moment, duration, moment, money, percent
-from competition.pages.frame import NotThere
+from competition.pages.frame import Link, NotThere
 from competition.pages.holdings import prices_at
 from competition.pages.names import EntryName, name_of
 from competition.pages.provisional import proofs_of
@@ -98,13 +98,37 @@ class TurnView:
     trade_reason: str
 
 
-def turn_views(cycle: Cycle, rules: Rules, first: int, most: int) -> tuple[TurnView, ...]:
-    """The turns of a cycle by number of their entry, `most` of them behind the first `first`: six queries."""
-    turns = list(turn_rows(cycle)[first : first + most])
+@dataclass(frozen=True, slots=True)
+class TurnPage:
+    """A turn by itself; `earlier` and `later` are the weeks beside it in which the entry had a turn too."""
+
+    week: int
+    weeks: int
+    turn: TurnView
+    quote: str
+    earlier: int | None
+    later: int | None
+
+
+def turn_page(cycle: Cycle, slug: str) -> TurnPage:
+    """Everything on record of one entry in a cycle: six queries. Raises `NotThere` for who had no turn in it."""
+    rules, number = cycle.season.rule_book, cycle.number
+    turn = turn_rows(cycle).filter(entry__slug=slug).first()
+    if turn is None:
+        links = [Link(reverse("cycle", args=[cycle.season.slug, number]), f"Week {number}")]
+        raise NotThere("Nobody of this name had a turn in that week.", links)
+    orders = orders_of([turn.entry.portfolio_id], number)[turn.entry.portfolio_id]
     at = PriceList(cycle.season.symbol_book, prices_at(cycle), rules.quote)
-    orders = orders_of([turn.entry.portfolio_id for turn in turns], cycle.number)
-    proofs = proofs_of(cycle.season, [order.id for rows in orders.values() for order, _ in rows])
-    return tuple(_view(turn, orders[turn.entry.portfolio_id], at, proofs) for turn in turns)
+    beside = Turn.objects.filter(entry=turn.entry_id, cycle__number__in=(number - 1, number + 1))
+    numbers = set(beside.values_list("cycle__number", flat=True))
+    return TurnPage(
+        week=number,
+        weeks=rules.cycles,
+        turn=_view(turn, orders, at, proofs_of(cycle.season, [order.id for order, _ in orders])),
+        quote=rules.quote,
+        earlier=number - 1 if number - 1 in numbers else None,
+        later=number + 1 if number + 1 in numbers else None,
+    )
 
 
 def turn_rows(cycle: Cycle) -> QuerySet[Turn]:

@@ -13,6 +13,7 @@ _TWINS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "season": lambda part: f"{V1}/leaderboard?season={part['slug']}",
     "entry": lambda part: f"{V1}/entries/{part['slug']}?season={part['season_slug']}",
     "cycle": lambda part: f"{V1}/cycles/{part['number']}?season={part['season_slug']}",
+    "turn": lambda part: f"{V1}/cycles/{part['number']}?season={part['season_slug']}&entry={part['slug']}",
     "firm": lambda part: f"{V1}/cycles/{part['number']}?season={part['season_slug']}&entry={part['slug']}",
     "costs": lambda part: f"{V1}/analysis/logs?season={part['season_slug']}",
     "rules": lambda part: f"{V1}/seasons/{part['season_slug']}",

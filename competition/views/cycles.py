@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -5,7 +7,7 @@ from competition.pages.cycles import cycle_head, cycle_numbered, cycle_page
 from competition.pages.figures import moment
 from competition.pages.frame import frame_of, season_named
 from competition.pages.history import page_number
-from competition.pages.turns import brief_text
+from competition.pages.turns import brief_text, turn_page
 from competition.views.answers import answer, fragment_of
 
 
@@ -18,6 +20,20 @@ def cycle(request: HttpRequest, season_slug: str, number: int) -> HttpResponse:
     page = cycle_head(season, found) if fragment else cycle_page(season, found, number_of_page)
     frame = frame_of(season, moment(found.trade_as_of) if found.trade_as_of else None)
     return answer(request, "cycle.html", {"frame": frame, "page": page}, fragment=fragment)
+
+
+@require_safe
+def turn(request: HttpRequest, season_slug: str, number: int, slug: str) -> HttpResponse:
+    """What one entry was shown, said and did: a page of its own, or the part that opens in the page of the cycle."""
+    season = season_named(season_slug)
+    found = cycle_numbered(season, number)
+    fragment = fragment_of(request, ("evidence",))
+    context: dict[str, Any] = {"page": turn_page(found, slug)}
+    if fragment:
+        context["season"] = season.slug
+    else:
+        context["frame"] = frame_of(season, moment(found.trade_as_of) if found.trade_as_of else None)
+    return answer(request, "turn.html", context, fragment=fragment)
 
 
 @require_safe

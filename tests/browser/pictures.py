@@ -29,14 +29,13 @@ QUALITY = 82  # of WebP, out of 100: below, thin lines fray
 
 @dataclass(frozen=True)
 class Picture:
-    """One page at one size in one theme; `scroll_to` is what stands at the top, `scale` pixels per point."""
+    """One page at one size in one theme; `scale` is how many pixels there are to a point."""
 
     name: str
     path: str
     theme: str = "light"
     size: tuple[int, int] = DESK
     scale: float = 1.5
-    scroll_to: str = ""
 
 
 PICTURES = (
@@ -44,8 +43,8 @@ PICTURES = (
     Picture("board-dark", SEASON, theme="dark"),
     Picture("entry-light", f"{SEASON}e/momentum/"),
     Picture("entry-dark", f"{SEASON}e/momentum/", theme="dark"),
-    Picture("cycle-light", f"{SEASON}c/26/", scroll_to="#swinger"),
-    Picture("cycle-dark", f"{SEASON}c/26/", theme="dark", scroll_to="#swinger"),
+    Picture("turn-light", f"{SEASON}c/26/e/swinger/"),
+    Picture("turn-dark", f"{SEASON}c/26/e/swinger/", theme="dark"),
     Picture("phone-light", SEASON, size=PHONE, scale=2),
     Picture("phone-dark", SEASON, theme="dark", size=PHONE, scale=2),
 )
@@ -85,10 +84,6 @@ def take(browser: Browser, address: str, picture: Picture) -> bytes:
         page = context.new_page()
         page.goto(address + picture.path)
         page.wait_for_load_state("networkidle")
-        if picture.scroll_to:
-            page.locator(picture.scroll_to).evaluate(
-                "one => { one.closest('details').open = true; one.scrollIntoView() }"
-            )
         shot = context.new_cdp_session(page).send(
             "Page.captureScreenshot", {"format": "webp", "quality": QUALITY, "optimizeForSpeed": False}
         )

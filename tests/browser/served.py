@@ -68,6 +68,7 @@ def pages_of(asked: Asked) -> dict[str, str]:
         "entry": f"{season}/e/vandal/",
         "entry of a firm": f"{season}/e/council/",
         "cycle": f"{season}/c/1/",
+        "turn": f"{season}/c/1/e/vandal/",
         "call": f"/calls/{asked.calls[1].id}/",
         "firm": f"{season}/e/council/firm/{asked.firm_week}/",
         "market": f"{season}/m/BTCUSDT/",

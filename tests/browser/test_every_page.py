@@ -12,6 +12,7 @@ KINDS = (
     "entry",
     "entry of a firm",
     "cycle",
+    "turn",
     "call",
     "firm",
     "market",

@@ -135,7 +135,7 @@ def test_proofs_beside_the_ledger_change_nothing_in_it_and_are_shown_with_their_
     assert parts[0] ^ parts[1] == {"stage/equal-weight", "paper/equal-weight"}
     assert set(OrderAttempt.objects.values_list("state", flat=True)) == {"filled"}
     assert OrderAttempt.objects.filter(deviation_bps__isnull=False).count() == len(UNIVERSE)
-    assert "buy ADAUSDT on the testnet:" in text("/s/stage/c/1/")
+    assert "buy ADAUSDT on the testnet:" in text("/s/stage/c/1/e/equal-weight/")
     assert faults(stage.season, stage.now) == []
 
 

@@ -34,7 +34,7 @@ def test_a_call_says_who_asked_which_model_in_which_week(asked: Asked) -> None:
     assert page.texts("h1")[0].startswith("Single model")
     assert "try 2 of 4" in page.texts("small")
     assert page.all("a", href=f"/s/asked/e/{ORACLE.slug}/")
-    assert page.all("a", href=f"/s/asked/c/1/#{ORACLE.slug}")
+    assert page.all("a", href=f"/s/asked/c/1/e/{ORACLE.slug}/")
     assert STRONG in page.texts("code")
 
 
@@ -211,12 +211,14 @@ def test_a_call_that_is_not_there_is_not_found(asked: Asked, client: Client, add
 
 
 def test_the_attempts_of_a_week_list_their_calls_and_name_a_reply_that_was_cut_off(asked: Asked) -> None:
-    page = Page(asked.get("c/1/"))
-    in_week = Call.objects.filter(attempt__brief__turn__cycle__season=asked.played.season)
-    for call in in_week.filter(attempt__brief__turn__cycle__number=1):
-        assert page.all("a", href=f"/calls/{call.id}/")
-    cut = Attempt.objects.filter(brief__turn__cycle__number=1, truncated=True)
-    assert page.texts("span", class_="kind kind-late").count("cut off, does not count") == cut.count() > 0
+    week = {"brief__turn__cycle__season": asked.played.season, "brief__turn__cycle__number": 1}
+    attempts = Attempt.objects.filter(**week).select_related("brief__turn__entry").prefetch_related("calls")
+    shown = {slug: Page(asked.get(f"c/1/e/{slug}/")) for slug in {one.brief.turn.entry.slug for one in attempts}}
+    for attempt in attempts:
+        for call in attempt.calls.all():
+            assert shown[attempt.brief.turn.entry.slug].all("a", href=f"/calls/{call.id}/")
+    cut = [page.texts("span", class_="kind kind-late").count("cut off, does not count") for page in shown.values()]
+    assert sum(cut) == attempts.filter(truncated=True).count() > 0
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The cycle page and the entry page against the ledger: what they show is what is on record."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -9,10 +10,11 @@ from agents.core.offline import OFFLINE_MODELS
 from agents.models import Agent
 from competition.models import Entry, Turn
 from competition.pages.behaviour import flows_of
-from competition.pages.cycles import cycle_numbered, cycle_page
+from competition.pages.cycles import cycle_numbered
 from competition.pages.exports import TABLES
 from competition.pages.figures import money, quantity
 from competition.pages.history import PAGE_LENGTH
+from competition.pages.turns import TurnView, turn_page
 from competition.pages.versions import versions_of
 from competition.pages.words import VERDICT_MARKS
 from portfolio.core.decisions import VerdictKind
@@ -28,9 +30,13 @@ def turn_of(played: Played, slug: str, number: int) -> Turn:
     )
 
 
+def evidence_of(played: Played, slug: str, number: int) -> TurnView:
+    return turn_page(cycle_numbered(played.season, number), slug).turn
+
+
 @pytest.mark.parametrize("slug", ["swinger", "random", "greedy", "equal-weight", "refuser"])
 def test_the_book_after_the_last_turn_is_the_fold_of_the_postings(played: Played, slug: str) -> None:
-    view = next(v for v in cycle_page(played.season, cycle_numbered(played.season, 6), 1).turns if v.entry.slug == slug)
+    view = evidence_of(played, slug, 6)
     held = book_of(turn_of(played, slug, 6).entry.portfolio_id)
     assert {line.asset: line.after for line in view.book if line.after != "0"} == {
         asset: quantity(amount) for asset, amount in held.balances.items()
@@ -39,32 +45,29 @@ def test_the_book_after_the_last_turn_is_the_fold_of_the_postings(played: Played
 
 @pytest.mark.parametrize("slug", ["swinger", "random", "sixty-forty"])
 def test_the_book_after_one_turn_is_the_book_before_the_next(played: Played, slug: str) -> None:
-    pages = [cycle_page(played.season, cycle_numbered(played.season, number), 1) for number in (4, 5)]
-    books = [next(view.book for view in page.turns if view.entry.slug == slug) for page in pages]
+    books = [evidence_of(played, slug, number).book for number in (4, 5)]
     after = {line.asset: line.after for line in books[0] if line.after != "0"}
     before = {line.asset: line.before for line in books[1] if line.before != "0"}
     assert after == before
 
 
 def test_the_values_of_a_book_add_up_to_the_value_of_the_turn(played: Played) -> None:
-    page = cycle_page(played.season, cycle_numbered(played.season, 5), 1)
-    for view in page.turns:
+    for entry in played.season.entries.all():
+        view = evidence_of(played, entry.slug, 5)
         shown = sum(Decimal(line.value_after.replace(",", "")) for line in view.book)
         # each line is rounded to the cent, so the sum may be off by half a cent a line
         assert abs(shown - Decimal(view.value_after.replace(",", ""))) <= Decimal("0.005") * (len(view.book) + 1)
 
 
-def test_every_fill_of_a_cycle_is_on_its_page_with_its_fee(played: Played) -> None:
-    markup = played.get("c/3/")
+def test_every_fill_of_a_turn_is_on_its_page_with_its_fee_and_the_slippage_of_the_rules(played: Played) -> None:
     fills = Fill.objects.filter(order__portfolio__entry__season=played.season, order__cycle_number=3)
     assert fills
+    markup = {slug: played.get(f"c/3/e/{slug}/") for slug in {fill.order.portfolio.entry.slug for fill in fills}}
     for fill in fills:
-        assert f"{quantity(fill.fee)} {fill.fee_asset}" in markup
-        assert money(fill.quote_amount) in markup
-
-
-def test_slippage_is_shown_as_the_rules_state_it(played: Played) -> None:
-    assert "5.0 bp" in played.get("c/3/")
+        shown = markup[fill.order.portfolio.entry.slug]
+        assert f"{quantity(fill.fee)} {fill.fee_asset}" in shown
+        assert money(fill.quote_amount) in shown
+    assert all("5.0 bp" in shown for shown in markup.values())
 
 
 def test_a_rejected_reply_shows_every_rule_it_broke_and_its_weights(played: Played) -> None:
@@ -72,20 +75,19 @@ def test_a_rejected_reply_shows_every_rule_it_broke_and_its_weights(played: Play
         cycle__season=played.season, entry__slug="greedy", verdict=VerdictKind.REJECTED.value
     ).first()
     assert rejected is not None
-    page = cycle_page(played.season, cycle_numbered(played.season, rejected.cycle.number), 1)
-    view = next(view for view in page.turns if view.entry.slug == "greedy")
+    view = evidence_of(played, "greedy", rejected.cycle.number)
     assert len(view.violations) == len(rejected.violations)
     assert view.weights
     assert not view.orders
 
 
 def test_what_was_peeled_off_a_reply_is_noted(played: Played) -> None:
-    assert "code fence" in played.get("c/1/")
+    peeled = Turn.objects.filter(cycle__season=played.season, cycle__number=1).exclude(unwrapped=[])
+    assert {"code fence" in played.get(f"c/1/e/{turn.entry.slug}/") for turn in peeled} == {True}
 
 
 def test_every_attempt_is_shown_the_unusable_ones_too(played: Played) -> None:
-    page = cycle_page(played.season, cycle_numbered(played.season, 2), 1)
-    refuser = next(view for view in page.turns if view.entry.slug == "refuser")
+    refuser = evidence_of(played, "refuser", 2)
     assert len(refuser.attempts) == 1 + played.season.rule_book.repairs_max
     assert all("can't help" in attempt.reply for attempt in refuser.attempts)
 
@@ -127,7 +129,7 @@ def test_failures_of_an_entry_are_counted_by_week_and_lead_there(played: Played)
     rejected = Turn.objects.filter(entry__season=played.season, entry__slug="greedy", verdict=VerdictKind.REJECTED)
     weeks = [str(turn.cycle.number) for turn in rejected.select_related("cycle").order_by("-cycle__number")]
     page = Page(played.get("e/greedy/"))
-    links = [link for link in page.all("a") if (link.attributes["href"] or "").endswith("#greedy")]
+    links = [link for link in page.all("a") if re.fullmatch(r"/s/played/c/\d/e/greedy/", link.attributes["href"] or "")]
     assert [link.text for link in links][: len(weeks)] == weeks
     assert "Broke the rule “total is one”" in page.texts("th", scope="row")
     assert "Nothing went wrong." in played.get("e/btc-hold/")

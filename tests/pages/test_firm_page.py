@@ -203,7 +203,7 @@ def test_a_week_the_firm_was_not_asked_in_leads_to_those_it_was(asked: Asked, cl
 
 def test_the_firm_can_be_reached_from_its_entry_and_from_its_weeks(asked: Asked) -> None:
     assert Page(asked.get(f"e/{COUNCIL.slug}/")).all("a", href=f"/s/asked/{PATH}")
-    assert Page(asked.get("c/1/")).all("a", href=f"/s/asked/{PATH}")
+    assert Page(asked.get(f"c/1/e/{COUNCIL.slug}/")).all("a", href=f"/s/asked/{PATH}")
 
 
 def test_an_entry_names_the_models_of_its_tiers(asked: Asked) -> None:

@@ -31,8 +31,10 @@ def nothing(symbols: Sequence[str], first_close: datetime, last_close: datetime)
     return {symbol: empty_series(symbol, "1h") for symbol in symbols}
 
 
-def page_of(cycle: Cycle, **headers: str) -> Page:
-    response = Client().get(f"/s/running/c/{cycle.number}/", headers=headers)
+def page_of(cycle: Cycle, slug: str = "", **headers: str) -> Page:
+    """The page of a cycle, or of one entry's turn in it."""
+    address = f"/s/running/c/{cycle.number}/"
+    response = Client().get(f"{address}e/{slug}/" if slug else address, headers=headers)
     assert response.status_code == 200
     return Page.of(response)
 
@@ -69,10 +71,11 @@ def test_a_cycle_that_waits_for_its_snapshot_says_so_and_asks_again_by_itself() 
 
 
 def test_a_cycle_that_asks_counts_who_has_decided() -> None:
-    page = page_of(asking(running_season()))
+    cycle = asking(running_season())
+    page = page_of(cycle)
     assert "0 of 13 have decided" in everything_of(page)
     assert "Being asked" in everything_of(page)
-    assert "It has not been asked." in everything_of(page)
+    assert "It has not been asked." in everything_of(page_of(cycle, "steady"))
 
 
 def test_while_it_runs_htmx_gets_only_the_head_of_a_cycle() -> None:
@@ -93,9 +96,9 @@ def test_an_attempt_whose_asker_was_killed_is_given_up_and_not_waited_for() -> N
     assert asked is not None
     turn = cycle.turns.get(entry__slug="steady")
     assert lease_turns(asked, [turn.id], cycle.opened_at, uuid.uuid4)
-    waiting = everything_of(page_of(cycle))
+    waiting = everything_of(page_of(cycle, "steady"))
     assert "Waiting" in waiting
-    over = everything_of(page_of(at_the_deadline(cycle)))
+    over = everything_of(page_of(at_the_deadline(cycle), "steady"))
     assert "whoever waited for the reply was gone" in over
     assert "Waiting" not in over
 

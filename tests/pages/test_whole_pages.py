@@ -19,6 +19,7 @@ ABOUT_A_SEASON = [
     "e/refuser/",
     "c/1/",
     "c/6/",
+    "c/6/e/swinger/",
     "rules/",
     "costs/",
     "m/BTCUSDT/",
@@ -45,7 +46,7 @@ def test_a_page_of_the_site_is_whole_and_has_one_headline(played: Played, client
 def test_pages_about_calls_are_whole_and_every_link_of_theirs_leads_somewhere(asked: Asked, client: Client) -> None:
     addresses = [
         f"/calls/{asked.calls[0].id}/",
-        *(f"/s/asked/{path}" for path in ("costs/", "e/council/firm/1/", "c/1/")),
+        *(f"/s/asked/{path}" for path in ("costs/", "e/council/firm/1/", "c/1/", "c/1/e/council/")),
     ]
     for address in addresses:
         response = client.get(address)
@@ -122,13 +123,20 @@ def test_every_link_of_every_page_leads_somewhere(played: Played, client: Client
     assert broken == []
 
 
-def test_a_link_into_a_page_finds_what_it_points_at(played: Played) -> None:
-    targets = {tag.attributes["id"] for tag in Page(played.get("c/6/")).tags if "id" in tag.attributes}
-    pointed_at = {
-        str(tag.attributes["href"]).partition("#")[2] for tag in Page(played.get()).all("a", class_="deed-who")
-    }
-    assert pointed_at
-    assert pointed_at <= targets
+def test_a_turn_opens_in_the_page_of_its_week_and_is_a_page_of_its_own_without_scripts(
+    played: Played, client: Client
+) -> None:
+    page = Page(played.get("c/6/"))
+    asked = [tag.attributes["hx-get"] or "" for tag in page.all("p", class_="turn-way")]
+    assert asked == [tag.attributes["href"] for tag in Page(played.get()).all("a", class_="deed-who")]
+    for address in asked[:2]:
+        assert page.all("a", href=address)
+        part = Page.of(client.get(address, headers={"HX-Request": "true"}))
+        assert part.tags[0].attributes["class"] == "turn-body"
+        assert not part.is_whole
+        whole = Page.of(client.get(address))
+        assert {tag.text for tag in part.all("pre")} <= {tag.text for tag in whole.all("pre")}
+        assert whole.is_whole
 
 
 @pytest.mark.parametrize("path", ["/seasons/", "/status/", "/about/"])

@@ -61,11 +61,13 @@ def test_keys_that_the_exchange_says_back_are_seen_nowhere(
             ticking.advance(cycle.id, clock_ahead(minutes), lambda: Testnet(Keys(KEY, SECRET), venue.url))
     assert kept.objects.exists()
     settings.BINANCE_API_KEY, settings.BINANCE_API_SECRET = KEY, SECRET
-    answers = [Client().get(path) for path in ("/status/", f"/s/{cycle.season.slug}/c/1/")]
+    week = f"/s/{cycle.season.slug}/c/1/"
+    weeks = [week, *(f"{week}e/{entry.slug}/" for entry in cycle.season.entries.all())]
+    answers = [Client().get(path) for path in ("/status/", *weeks)]
     call_command("audit")
     told = capsys.readouterr()
     said = "\n".join([*(page.content.decode() for page in answers), caplog.text, told.out, told.err, all_rows()])
-    assert [page.status_code for page in answers] == [200, 200]
+    assert [page.status_code for page in answers] == [200] * (1 + len(weeks))
     assert KEY not in said
     assert SECRET not in said
     assert "[withheld]" in said
