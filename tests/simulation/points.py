@@ -72,7 +72,11 @@ POINTS = (
     _point("K19", "a fill is found after its cycle closed", (EVENT, "settled-late")),
     _point("K21", "the database goes away inside a step", (EVENT, "outage-of-database")),
     _point(
-        "C1", "dies around the writing of an order", (BETWEEN, "services._write services.place services._check_mine")
+        "C1",
+        "dies around the writing of an order",
+        (INSIDE, "services._write trading._keep_lease"),
+        (AFTER, "services._write"),
+        (UNKNOWN, "services._write"),
     ),
     _point("C2", "dies inside the claim of a request", (INSIDE, "attempts.claim")),
     _point("C3", "nobody knows whether a claim was written", (UNKNOWN, "attempts.claim")),

@@ -1,12 +1,15 @@
 """Many schedules on a scratch database beside the configured one, with what they came to: `manage.py simulate`."""
 
+import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection, wait
 
 from django.core.management import call_command
+from django.db import connections
 
 from tests.databases import connected_to, database
 from tests.simulation.points import EVENT, FROZEN, INSIDE, UNKNOWN, hits
@@ -20,13 +23,17 @@ class Told:
     """What many schedules came to."""
 
     schedules: int = 0
+    retold: int = 0
     differing: list[int] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, played: Played) -> None:
         self.schedules += 1
+        self.retold += played.is_retold
         self.counted += played.counted
+        if played.differs:
+            self.differing.append(played.seed)
         if played.violation:
             self.violations.append(played.violation)
 
@@ -65,18 +72,87 @@ def scratch_theatre() -> Iterator[Theatre]:
             yield opened
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Which seeds one process plays: every so many-th of them from `first` on; the first `twice` of all again."""
+
+    first: int
+    number: int
+    twice: int = 0
+    start: int = 0
+    apart: int = 1
+
+    def seeds(self) -> Iterator[tuple[int, bool]]:
+        """Each seed, and whether it is played again to compare what is told."""
+        for index in range(self.start, self.number, self.apart):
+            yield self.first + index, index < self.twice
+
+
 def rehearse(
-    first: int, number: int, progress: Callable[[Told, Played], None], *, twice: bool = False, stop: Callable[[], bool]
+    piece: Piece, progress: Callable[[Told, Played], None], *, processes: int = 1, stop: Callable[[], bool]
 ) -> Told:
-    """Play so many seeds from `first` on, or until `stop`; each again where `twice`, to compare what is told."""
+    """Play these seeds, or as many as there is time for until `stop`, on a scratch database for each process."""
     told = Told()
-    with scratch_theatre() as stage:
-        for seed in range(first, first + number):
-            if stop():
-                break
-            played = stage.play(seed)
-            if twice and stage.play(seed).sha256 != played.sha256:
-                told.differing.append(seed)
-            told.add(played)
-            progress(told, played)
+    with _playing(piece, processes, stop) as played:
+        for one in played:
+            told.add(one)
+            progress(told, one)
     return told
+
+
+def _plays(piece: Piece, stop: Callable[[], bool]) -> Iterator[Played]:
+    with scratch_theatre() as stage:
+        for seed, again in piece.seeds():
+            if stop():
+                return
+            played = stage.play(seed)
+            played.is_retold = again
+            played.differs = again and stage.play(seed).sha256 != played.sha256
+            yield played
+
+
+@contextmanager
+def _playing(piece: Piece, processes: int, stop: Callable[[], bool]) -> Iterator[Iterator[Played]]:
+    """What is played, here or in so many processes, which end when nobody listens any more."""
+    if processes == 1:
+        yield _plays(piece, stop)
+        return
+    forked = multiprocessing.get_context("fork")
+    connections.close_all()  # two processes cannot share one
+    ears: list[Connection] = []
+    players = []
+    for start in range(processes):
+        ear, mouth = forked.Pipe(duplex=False)
+        part = replace(piece, start=start, apart=processes)
+        player = forked.Process(target=_tell_all, args=(part, stop, mouth))
+        player.start()
+        mouth.close()  # here, so that its end there is heard
+        ears.append(ear)
+        players.append(player)
+    try:
+        yield _heard(ears)
+    finally:
+        for ear in ears:
+            ear.close()
+        for player in players:
+            player.join()
+
+
+def _tell_all(part: Piece, stop: Callable[[], bool], mouth: Connection) -> None:
+    with suppress(BrokenPipeError):  # nobody listens any more
+        for played in _plays(part, stop):
+            mouth.send(played)
+        mouth.send(None)
+
+
+def _heard(ears: list[Connection]) -> Iterator[Played]:
+    """Plays as they come in, until every process has said that it is done. Raises `EOFError` for one that died."""
+    listening = list(ears)
+    while listening:
+        for ear in wait(listening):
+            assert isinstance(ear, Connection)
+            played = ear.recv()
+            if played is None:
+                listening.remove(ear)
+            else:
+                yield played

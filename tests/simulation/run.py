@@ -41,13 +41,18 @@ class Shape:
 
 @dataclass(slots=True)
 class Played:
-    """What came of one schedule: the hash of all that happened, what was counted, and what was broken."""
+    """What came of one schedule: the hash of all that happened, what was counted, and what was broken.
+
+    One that was played again may have told another story then: `differs`.
+    """
 
     seed: int
     sha256: str = ""
     counted: Counter[tuple[str, str]] = field(default_factory=Counter)
     violation: str = ""
     cpu_s: float = 0.0
+    is_retold: bool = False
+    differs: bool = False
 
 
 def shape_of(seed: int) -> Shape:

@@ -16,6 +16,7 @@ from competition.core.reliability import RunKind, RunResult
 from competition.services.reliability import keep_run
 
 SEEDS = 2**31
+NUMBER_MAX, PROCESSES_MAX = 1_000_000, 64
 SIMULATOR = "tests.simulation"
 NOT_SHIPPED = (
     "The simulator is part of the tests, which an image does not carry: run this in a checkout, after `make setup`."
@@ -32,17 +33,23 @@ class Command(BaseCommand):
         parser.add_argument("--schedules", type=int, default=50, help="how many; default: 50")
         parser.add_argument("--seed", type=int, help="the first of their seeds; default: any")
         parser.add_argument("--minutes", type=float, default=math.inf, help="stop after so many; default: never")
-        parser.add_argument("--twice", action="store_true", help="play each seed twice and compare what is told")
+        every = "play each seed, or the first N, twice, and compare what is told"
+        parser.add_argument("--twice", type=int, nargs="?", const=NUMBER_MAX, default=0, metavar="N", help=every)
+        parser.add_argument("--processes", type=int, default=1, help="how many play side by side; default: 1")
         parser.add_argument("--json", action="store_true", help="the result as JSON, progress to standard error")
 
     def handle(self, *args: Any, **options: Any) -> None:
         first, number = options["seed"], options["schedules"]
         if first is None:
             first = secrets.randbelow(SEEDS)
-        if not 0 < number <= 1_000_000:
-            raise CommandError(f"--schedules must be from 1 to 1000000, not {number}.")
+        if not 0 < number <= NUMBER_MAX:
+            raise CommandError(f"--schedules must be from 1 to {NUMBER_MAX}, not {number}.")
         if not 0 <= first < SEEDS:
             raise CommandError(f"--seed must be from 0 to {SEEDS - 1}, not {first}.")
+        if not 0 < options["processes"] <= PROCESSES_MAX:
+            raise CommandError(f"--processes must be from 1 to {PROCESSES_MAX}, not {options['processes']}.")
+        if options["twice"] < 0:
+            raise CommandError(f"--twice must be 0 or above, not {options['twice']}.")
         if not options["minutes"] > 0:
             raise CommandError(f"--minutes must be above 0, not {options['minutes']:g}.")
         told, result = self._play(first, number, options)
@@ -63,7 +70,12 @@ class Command(BaseCommand):
 
         logging.disable(logging.CRITICAL)  # of what is broken on purpose
         try:
-            told = simulator.rehearse(first, number, tell, twice=options["twice"], stop=lambda: time.monotonic() > ends)
+            told = simulator.rehearse(
+                simulator.Piece(first, number, options["twice"]),
+                tell,
+                processes=options["processes"],
+                stop=lambda: time.monotonic() > ends,
+            )
         except not_allowed as why:
             raise CommandError(str(why)) from None
         finally:
@@ -71,8 +83,8 @@ class Command(BaseCommand):
         findings = [story.splitlines()[0] for story in told.violations]
         findings += [f"seed {seed} told two stories" for seed in told.differing]
         counts = {"schedules": told.schedules, "crash points": len(told.points())}
-        if options["twice"]:
-            counts["seeds that told the same story twice"] = told.schedules - len(told.differing)
+        if told.retold:
+            counts["seeds that told the same story twice"] = told.retold - len(told.differing)
         return told, RunResult(
             *(RunKind.SIMULATION, first, began, timezone.now(), counts, told.faults(), tuple(findings)),
             seeds_count=max(told.schedules, 1),
