@@ -25,7 +25,16 @@ hypothesis.settings.load_profile("suite")
 
 from django.contrib import admin  # noqa: E402
 
-from tests.databases import migrated_template, own_database, shelf  # noqa: E402, F401
+from tests.databases import (  # noqa: E402
+    django_db_setup,  # noqa: F401
+    drop_template,
+    migrated_template,  # noqa: F401
+    name_template,
+    own_database,  # noqa: F401
+    shelf,  # noqa: F401
+)
+
+name_template(os.environ)
 
 admin.autodiscover()  # config/urls.py does so, and tests look at the admin without having asked for a page
 
@@ -35,3 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         file = item.location[0]
         item.add_marker(pytest.mark.xdist_group("browser" if file.startswith("tests/browser/") else file))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        drop_template(os.environ)

@@ -1,11 +1,11 @@
 """Databases for tests that commit: on an append-only record no test can clean up after itself, so each gets a copy.
 
-Copying costs a fifth of a second, so a copy is emptied from outside, triggers and all, and handed to the next test.
+Copying costs more than emptying, so a copy is emptied from outside, triggers and all, and handed to the next test.
 """
 
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 
 import psycopg
@@ -15,17 +15,40 @@ from django.db import connection, connections
 
 from tests.emptying import Blank
 
+TEMPLATE = "TEMPLATE_DATABASE"
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def migrated_template(django_db_blocker) -> Iterator[str]:
-    """A migrated database that is only copied from; made once per test process."""
-    name = f"live_template_{os.getpid()}"
-    with django_db_blocker.unblock(), database(name):
-        with connected_to(name):
-            call_command("migrate", verbosity=0)
-        yield name
+def migrated_template(django_db_blocker) -> str:
+    """A migrated database that is only copied from; made once per session, by whichever worker needs it first."""
+    name = os.environ[TEMPLATE]
+    with django_db_blocker.unblock(), maintenance() as admin:
+        admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
+        if not admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+            _create(draft := f"{name}_draft", "template1")
+            with connected_to(draft):
+                call_command("migrate", verbosity=0)
+            admin.execute(f'ALTER DATABASE "{draft}" RENAME TO "{name}"')
+    return name
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(migrated_template: str, django_test_environment: None, django_db_blocker) -> Iterator[None]:
+    """The database of tests that roll back is a copy too, instead of one that pytest-django migrates again."""
+    with django_db_blocker.unblock(), fresh_copy(migrated_template):
+        yield
+
+
+def name_template(environ: MutableMapping[str, str]) -> None:
+    """Name the session's template once; its workers find it named."""
+    environ.setdefault(TEMPLATE, f"live_template_{os.getpid()}")
+
+
+def drop_template(environ: MutableMapping[str, str]) -> None:
+    """Nothing of this session is left on a server that outlives it."""
+    with maintenance() as admin:
+        admin.execute(f'DROP DATABASE IF EXISTS "{environ[TEMPLATE]}" WITH (FORCE)')
 
 
 @pytest.fixture(scope="session")
