@@ -1,5 +1,6 @@
 """The leaderboard page of a season: finished values out of a fixed number of queries, however many entries."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,7 +17,7 @@ from competition.pages.lead import Lead, extremes_of, lead_of
 from competition.pages.names import EntryName, entries_of, names_by_slug
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
 from competition.pages.provisional import board_notes
-from competition.pages.table import Table, standing_row, table_of
+from competition.pages.table import Table, shown_of, standing_row, table_of
 from competition.pages.windows import seen_as_wished
 
 BY_LOT, EQUAL_WEIGHT = "baseline/random", "baseline/equal-weight"
@@ -58,16 +59,20 @@ def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
     names = names_by_slug(entries)
     closed = progress.closed
     board = standings_of(closed, entries, rules)
-    curves = read_curves([entry.portfolio_id for entry in entries], progress.week, rules.capital)
+    wished = seen_as_wished(board, entries, closed, wish, rules)
+    shown, drawn, by_slug = shown_of(wished, names, wish), _drawn(entries, board, rules), {e.slug: e for e in entries}
+    needed = {entry.portfolio_id for entry in (*drawn, *(by_slug[row.entry] for row in shown.rows))}
+    curves = read_curves(sorted(needed), progress.week, rules.capital)
+    ranks = Counter(row.rank for row in wished)
     by_lot = [entry.slug for entry in entries if entry.agent.model == BY_LOT]
     return BoardPage(
         week=progress.week,
         weeks=rules.cycles,
         lead=lead_of(board, names, rules, progress.week, by_lot, is_over=season.state == SeasonState.CLOSED),
         clock=clock_of(season, progress),
-        chart=_chart(entries, names, rules, curves, board),
-        table=table_of(seen_as_wished(board, entries, closed, wish, rules), entries, wish, season, curves, progress),
-        latest=latest_of(closed, entries, names, rules.quote) if closed else None,
+        chart=_chart(drawn, names, rules, curves, board),
+        table=table_of(shown, ranks, by_slug, names, wish, season, curves, progress),
+        latest=latest_of(closed, rules.quote, len(entries)) if closed else None,
         later=later_of(progress),
         symbols=rules.universe,
         notes=board_notes(season, closed),
@@ -90,22 +95,27 @@ def equity_chart(season: Season, progress: Progress) -> Chart:
     """The chart of a board by itself, for its table and its script: four queries."""
     rules, entries = season.rule_book, entries_of(season)
     board = standings_of(progress.closed, entries, rules)
-    curves = read_curves([entry.portfolio_id for entry in entries], progress.week, rules.capital)
-    return _chart(entries, names_by_slug(entries), rules, curves, board)
+    drawn = _drawn(entries, board, rules)
+    curves = read_curves([entry.portfolio_id for entry in drawn], progress.week, rules.capital)
+    return _chart(drawn, names_by_slug(entries), rules, curves, board)
+
+
+def _drawn(entries: Sequence[Entry], board: Sequence[StandingRow], rules: Rules) -> list[Entry]:
+    """Everybody, or of many the first ones, and always what they are measured by."""
+    equal = next((entry.slug for entry in entries if entry.agent.model == EQUAL_WEIGHT), "")
+    first = {row.entry for row in board[: LINES_MAX - 2]}
+    return [entry for entry in entries if len(entries) <= LINES_MAX or entry.slug in {rules.benchmark, equal, *first}]
 
 
 def _chart(
-    entries: Sequence[Entry],
+    drawn: Sequence[Entry],
     names: Mapping[str, EntryName],
     rules: Rules,
     curves: Curves,
     board: Sequence[StandingRow],
 ) -> Chart:
-    """Everybody, or of many the first ones, and always what they are measured by."""
-    equal = next((entry.slug for entry in entries if entry.agent.model == EQUAL_WEIGHT), "")
-    first = {row.entry for row in board[: LINES_MAX - 2]}
-    drawn = [entry for entry in entries if len(entries) <= LINES_MAX or entry.slug in {rules.benchmark, equal, *first}]
-    title = "Equity, start = 100" if len(drawn) == len(entries) else f"Equity of {len(drawn)} entries, start = 100"
+    equal = next((entry.slug for entry in drawn if entry.agent.model == EQUAL_WEIGHT), "")
+    title = "Equity, start = 100" if len(drawn) == len(names) else f"Equity of {len(drawn)} entries, start = 100"
     by_portfolio = {entry.portfolio_id: names[entry.slug] for entry in drawn}
     message = extremes_of(board, names, rules)
     return chart_of(title, message, by_portfolio, curves, benchmark=rules.benchmark, equal=equal)

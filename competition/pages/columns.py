@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from competition.core.ranking import StandingRow
 from competition.pages.frame import NotThere
+from competition.pages.history import page_number
 from competition.pages.names import EntryName
 
 NOBODY = Decimal("-Infinity")  # sorts an absent figure below every other
@@ -42,7 +43,8 @@ class Heading:
 class Wish:
     """What the address asks for: a column to sort by and its direction, who is shown, and what is measured.
 
-    `kind`, `vendor` and `search` are empty for everybody; `weeks` is how many last weeks count, 0 for all.
+    `kind`, `vendor` and `search` are empty for everybody; `weeks` is how many last weeks count, 0 for all; `page`
+    counts from 1.
     """
 
     column: Column
@@ -52,6 +54,7 @@ class Wish:
     search: str = ""
     weeks: int = 0
     gross: bool = False
+    page: int = 1
 
     def fits(self, name: EntryName) -> bool:
         """Whether an entry is among those to be shown."""
@@ -79,7 +82,7 @@ RETURNS: Mapping[str, str] = {"": "After AI cost", "gross": "Before AI cost"}
 SEARCH_CHARACTERS_MAX = 60
 KINDS: Mapping[str, str] = {"": "Everyone", "model": "Models", "firm": "Firms", "baseline": "Baselines"}
 
-PARAMETERS = frozenset({"sort", "kind", "vendor", "find", "weeks", "returns"})  # all that an address may wish
+PARAMETERS = frozenset({"sort", "kind", "vendor", "find", "weeks", "returns", "page"})  # all that an address may wish
 
 
 def wish_of(query: Mapping[str, str]) -> Wish:
@@ -106,6 +109,7 @@ def wish_of(query: Mapping[str, str]) -> Wish:
         search=" ".join(query.get("find", "")[:SEARCH_CHARACTERS_MAX].split()),
         weeks=int(query.get("weeks", "") or 0),
         gross=query.get("returns", "") == "gross",
+        page=page_number(query.get("page", "")),
     )
 
 
@@ -120,10 +124,8 @@ def headings(wish: Wish) -> tuple[Heading, ...]:
     )
 
 
-def arranged(
-    board: Sequence[StandingRow], names: Mapping[str, EntryName], wish: Wish
-) -> tuple[list[StandingRow], list[StandingRow]]:
-    """The ranked and the unranked rows of those who are wished for, each sorted as wished."""
+def arranged(board: Sequence[StandingRow], names: Mapping[str, EntryName], wish: Wish) -> list[StandingRow]:
+    """The rows of those who are wished for, the ranked before the unranked, each sorted as wished."""
     places = {row.entry: position for position, row in enumerate(board)}
     rows = [row for row in board if wish.fits(names[row.entry])]
 
@@ -131,7 +133,7 @@ def arranged(
         return wish.column.sort_by(row, places[row.entry], names[row.entry])
 
     rows.sort(key=key, reverse=wish.falling)
-    return [row for row in rows if row.rank is not None], [row for row in rows if row.rank is None]
+    return [row for row in rows if row.rank is not None] + [row for row in rows if row.rank is None]
 
 
 def _link_and_order(column: Column, wish: Wish) -> tuple[str, str]:

@@ -1,10 +1,12 @@
 """Equity over the weeks: valuations, thinned to a bounded number of points, indexed to 100."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from django.db.models import Min, StringAgg, TextField, Value
+from django.db.models.functions import Cast
 
 from competition.pages.charts import TWO_PLACES, Chart, Stroke, drawn
 from competition.pages.names import EntryName
@@ -36,16 +38,28 @@ def thinned(last: int, most: int) -> list[int]:
 
 def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) -> Curves:
     """The curves of these portfolios from the start to `last_week`: one query."""
-    values: defaultdict[int, dict[int, Decimal]] = defaultdict(dict)
-    instants: dict[int, datetime] = {}
     weeks_shown = thinned(last_week, POINTS_MAX)
     rows = Valuation.objects.current().filter(portfolio__in=portfolio_ids, cycle_number__in=weeks_shown)
-    for portfolio_id, week, at, value in rows.values_list("portfolio_id", "cycle_number", "at", "value"):
-        values[portfolio_id][week] = (value / capital * 100).quantize(TWO_PLACES)
-        instants[week] = at
-    weeks = tuple(sorted(instants))
-    columns = {key: tuple(values[key].get(week) for week in weeks) for key in portfolio_ids}
-    return Curves(weeks, tuple(instants[week] for week in weeks), columns)
+    by_week = rows.values("cycle_number").annotate(
+        first=Min("at"), whose=_joined("portfolio_id"), worth=_joined("value")
+    )
+    weeks, instants, indexed = [], [], []
+    for week, at, whose, worth in by_week.order_by("cycle_number").values_list(
+        "cycle_number", "first", "whose", "worth"
+    ):
+        weeks.append(week)
+        instants.append(at)
+        indexed.append(dict(zip(map(int, whose.split()), _indexed(worth.split(), capital), strict=True)))
+    return Curves(tuple(weeks), tuple(instants), {key: tuple(at.get(key) for at in indexed) for key in portfolio_ids})
+
+
+def _joined(column: str) -> StringAgg:
+    """All of a column as one text: thousands of values cost more to take apart as columns than as words."""
+    return StringAgg(Cast(column, TextField()), delimiter=Value(" "), order_by="portfolio_id")
+
+
+def _indexed(amounts: Sequence[str], capital: Decimal) -> list[Decimal]:
+    return [(Decimal(amount) / capital * 100).quantize(TWO_PLACES) for amount in amounts]
 
 
 def spark_values(values: Sequence[Decimal | None]) -> list[Decimal | None]:

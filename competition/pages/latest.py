@@ -1,17 +1,19 @@
 """The newest closed cycle in words: what each entry did, and the reason it gave."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db.models import Sum
 
-from competition.models import Cycle, Entry, Turn
+from competition.models import Cycle, Turn
 from competition.pages.figures import Moment, moment
 from competition.pages.names import EntryName, name_of
 from competition.pages.words import Deed, Traded, deed_of
 from portfolio.models import Fill
+
+DEEDS_MAX = 24  # a board in words, not a second list of everybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +24,19 @@ class EntryDeed:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
+    """The first deeds of a cycle; `more` is how many other entries there are."""
+
     number: int
     at: Moment
     deeds: tuple[EntryDeed, ...]
+    more: int
 
 
-def latest_of(cycle: Cycle, entries: Sequence[Entry], names: Mapping[str, EntryName], quote: str) -> Latest:
-    """What everybody did in `cycle`, by number of the entry: two queries."""
-    turns = {turn.entry_id: turn for turn in Turn.objects.filter(cycle=cycle)}
-    traded = traded_by_portfolio([entry.portfolio_id for entry in entries], cycle.number)
-    deeds = (
-        EntryDeed(names[entry.slug], deed_of(turns[entry.id], traded.get(entry.portfolio_id, {}), quote))
-        for entry in entries
-        if entry.id in turns
-    )
-    return Latest(cycle.number, moment(cycle.closed_at or cycle.deadline_at), tuple(deeds))
+def latest_of(cycle: Cycle, quote: str, entries_count: int) -> Latest:
+    """What the first `DEEDS_MAX` did in `cycle`, by number of the entry: two queries."""
+    deeds = deeds_in(cycle, quote, 0, DEEDS_MAX)
+    more = max(0, entries_count - DEEDS_MAX)
+    return Latest(cycle.number, moment(cycle.closed_at or cycle.deadline_at), deeds, more)
 
 
 def deeds_in(cycle: Cycle, quote: str, first: int, most: int) -> tuple[EntryDeed, ...]:

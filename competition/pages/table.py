@@ -9,10 +9,13 @@ from competition.pages.columns import KINDS, RETURNS, STRETCHES, Heading, Wish, 
 from competition.pages.curves import Curves, spark_values
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
 from competition.pages.frame import NotThere
+from competition.pages.history import Way, ways
 from competition.pages.holdings import CASH, books_now
-from competition.pages.names import EntryName, names_by_slug
+from competition.pages.names import EntryName
 from competition.pages.pictures import Segment, Spark, hues_of, segments, spark
 from competition.pages.progress import Progress
+
+ROWS_PER_PAGE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,8 @@ class Table:
     seen: str
     ranked: tuple[BoardRow, ...]
     unranked: tuple[BoardRow, ...]
+    newer: Way
+    older: Way
     legend: tuple[tuple[str, int], ...]
     quote: str
     benchmark: str
@@ -85,57 +90,74 @@ def standing_row(row: Standing, slug: str) -> StandingRow:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The standings on one page of the board in their order, and the ways to the pages beside it."""
+
+    rows: tuple[StandingRow, ...]
+    newer: Way
+    older: Way
+
+
+def shown_of(board: Sequence[StandingRow], names: Mapping[str, EntryName], wish: Wish) -> Shown:
+    """The page of `board` that is wished for; raises `NotThere` for an unknown vendor and a page beyond the last."""
+    vendors = _vendors(names)
+    if wish.vendor and wish.vendor not in vendors:
+        raise NotThere(f"Nobody here is from that vendor. There are: {', '.join(vendors)}.")
+    wished = arranged(board, names, wish)
+    first = (wish.page - 1) * ROWS_PER_PAGE
+    rows = wished[first : first + ROWS_PER_PAGE]
+    around = ways("page", wish.page, has_rows=bool(rows), has_more=len(wished) > first + ROWS_PER_PAGE)
+    return Shown(tuple(rows), *around)
+
+
 def table_of(
-    board: Sequence[StandingRow],
-    entries: Sequence[Entry],
+    shown: Shown,
+    ranks: Mapping[int | None, int],
+    entries: Mapping[str, Entry],
+    names: Mapping[str, EntryName],
     wish: Wish,
     season: Season,
     curves: Curves,
     progress: Progress,
 ) -> Table:
-    """The table of `board` as wished: one query. Raises `NotThere` for a vendor of whom there is nothing."""
-    rules, names = season.rule_book, names_by_slug(entries)
-    vendors = sorted({name.vendor for name in names.values()})
-    if wish.vendor and wish.vendor not in vendors:
-        raise NotThere(f"Nobody here is from that vendor. There are: {', '.join(vendors)}.")
+    """The table of who is shown: one query. `ranks` counts how many of the whole board have each rank."""
+    rules = season.rule_book
     hues = hues_of([symbol.removesuffix(rules.quote) for symbol in rules.universe])
-    rows = _rows(board, entries, season, curves, progress)
-    ranked, unranked = arranged(board, names, wish)
+    books = books_now([entries[row.entry] for row in shown.rows], season, progress.priced)
+    rows = [
+        board_row(
+            row,
+            names[row.entry],
+            segments(books[row.entry].weights(), hues, CASH),
+            spark(spark_values(curves.values[entries[row.entry].portfolio_id])),
+            shares=ranks[row.rank] > 1,
+        )
+        for row in shown.rows
+    ]
     kinds = {"", wish.kind, *(name.kind for name in names.values())}
     return Table(
         headings=headings(wish),
         kinds=_choices({value: word for value, word in KINDS.items() if value in kinds}, wish.kind),
-        vendors=_choices({"": "Any vendor", **{vendor: vendor for vendor in vendors}}, wish.vendor),
+        vendors=_choices({"": "Any vendor", **{vendor: vendor for vendor in _vendors(names)}}, wish.vendor),
         stretches=_choices(STRETCHES, str(wish.weeks or "")),
         returns=_choices(RETURNS, "gross" if wish.gross else ""),
         kind=wish.kind,
         find=wish.search,
         sort=_sort(wish),
         seen=_seen(wish, progress.week),
-        ranked=tuple(rows[row.entry] for row in ranked),
-        unranked=tuple(rows[row.entry] for row in unranked),
+        ranked=tuple(row for row in rows if not row.unranked),
+        unranked=tuple(row for row in rows if row.unranked),
+        newer=shown.newer,
+        older=shown.older,
         legend=(*hues.items(), (CASH, 0)),
         quote=rules.quote,
         benchmark=names[rules.benchmark].name if rules.benchmark in names else "",
     )
 
 
-def _rows(
-    board: Sequence[StandingRow], entries: Sequence[Entry], season: Season, curves: Curves, progress: Progress
-) -> dict[str, BoardRow]:
-    names = names_by_slug(entries)
-    hues = hues_of([symbol.removesuffix(season.rule_book.quote) for symbol in season.rule_book.universe])
-    bars = {
-        slug: segments(book.weights(), hues, CASH) for slug, book in books_now(entries, season, progress.priced).items()
-    }
-    sparks = {entry.slug: spark(spark_values(curves.values[entry.portfolio_id])) for entry in entries}
-    places = [row.rank for row in board]
-    return {
-        row.entry: board_row(
-            row, names[row.entry], bars[row.entry], sparks[row.entry], shares=places.count(row.rank) > 1
-        )
-        for row in board
-    }
+def _vendors(names: Mapping[str, EntryName]) -> list[str]:
+    return sorted({name.vendor for name in names.values()})
 
 
 def _choices(words: Mapping[str, str], chosen: str) -> tuple[Choice, ...]:

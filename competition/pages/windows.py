@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db.models import Subquery, Sum
 
@@ -12,6 +13,15 @@ from competition.core.windows import Stretch, over_stretch, without_ai_cost
 from competition.models import Cycle, Entry, Standing, Turn
 from competition.pages.columns import Wish
 from portfolio.models import Valuation
+
+
+class _Before(NamedTuple):
+    """What had added up for an entry when the stretch began."""
+
+    fees: Decimal = Decimal(0)
+    ai_cost: Decimal = Decimal(0)
+    due: int = 0
+    valid: int = 0
 
 
 def seen_as_wished(
@@ -29,8 +39,9 @@ def _stretches(entries: Sequence[Entry], closed: Cycle, begin: int) -> dict[str,
     season = {"cycle__season": closed.season_id}
     earlier = Cycle.objects.closed().filter(season=closed.season_id, number__lte=begin).order_by("-number")
     boards = Standing.objects.current().filter(**season, cycle__number=Subquery(earlier.values("number")[:1]))
-    then = {standing.entry_id: standing for standing in boards.select_related("cycle")}
-    first = next((standing.cycle.number for standing in then.values()), 0)
+    rows = list(boards.values_list("entry_id", "cycle__number", *_Before._fields))
+    then = {entry_id: _Before(*before) for entry_id, _, *before in rows}
+    first = rows[0][1] if rows else 0
     values: defaultdict[int, list[Decimal]] = defaultdict(list)
     weeks = Valuation.objects.current().filter(
         portfolio__in=[entry.portfolio_id for entry in entries], cycle_number__range=(first, closed.number)
@@ -40,13 +51,9 @@ def _stretches(entries: Sequence[Entry], closed: Cycle, begin: int) -> dict[str,
     turns = Turn.objects.filter(**season, cycle__number__range=(first + 1, closed.number))
     traded = dict(turns.values_list("entry").annotate(traded=Sum("traded")).order_by())
     return {
-        entry.slug: _stretch(values[entry.portfolio_id], traded.get(entry.id, Decimal(0)), then.get(entry.id))
+        entry.slug: Stretch(
+            tuple(values[entry.portfolio_id]), traded.get(entry.id, Decimal(0)), *then.get(entry.id, _Before())
+        )
         for entry in entries
         if values[entry.portfolio_id]
     }
-
-
-def _stretch(values: Sequence[Decimal], traded: Decimal, then: Standing | None) -> Stretch:
-    if then is None:
-        return Stretch(tuple(values), traded, Decimal(0), Decimal(0), 0, 0)
-    return Stretch(tuple(values), traded, then.fees, then.ai_cost, then.due, then.valid)

@@ -8,9 +8,10 @@ import pytest
 from django.test import Client
 
 from competition.models import Season
-from competition.pages.columns import COLUMNS
+from competition.pages.columns import COLUMNS, wish_of
+from competition.pages.frame import NotThere
 from competition.pages.names import EntryName, vendor_of
-from competition.pages.table import board_row, standing_row
+from competition.pages.table import board_row, shown_of, standing_row
 from tests.pages.reading import Page
 from tests.pages.seasons import Played, play_season, running_season
 
@@ -222,3 +223,25 @@ def test_the_board_and_the_page_of_its_week_are_priced_at_the_same_instant(playe
     board, cycle = ([tag.text for tag in page.all("time")][-1] for page in pages)
     assert board == cycle
     assert all("Trade prices as of" in " ".join(page.texts("li")) for page in pages)
+
+
+def test_a_large_board_is_shown_fifty_at_a_time_in_one_order_and_each_entry_once(played: Played) -> None:
+    first = played.season.cycles.get(number=6).standings.order_by("position").first()
+    board = [replace(standing_row(first, f"entry-{n:03}"), rank=n + 1) for n in range(120)]
+    names = {row.entry: replace(NAME, slug=row.entry, name=row.entry) for row in board}
+    pages = [shown_of(board, names, wish_of({"page": page, "sort": "-entry"})) for page in ("1", "2", "3")]
+    assert [row.entry for page in pages for row in page.rows] == [f"entry-{n:03}" for n in reversed(range(120))]
+    assert [(page.newer, page.older) for page in pages] == [
+        (None, {"page": 2}),
+        ({"page": None}, {"page": 3}),
+        ({"page": 2}, None),
+    ]
+    for page in ("4", "0", "x"):
+        with pytest.raises(NotThere):
+            shown_of(board, names, wish_of({"page": page}))
+
+
+def test_sorting_or_filtering_begins_at_the_first_page(played: Played) -> None:
+    page = Page(played.get("?page=1&sort=fees"))
+    assert page.all("a", id="sort-value", href="?sort=value")
+    assert page.all("a", id="kind-model", href="?sort=fees&kind=model")
