@@ -31,6 +31,7 @@ from competition.services.seasons import agent_for, draft_season, enter
 from competition.services.ticking import heartbeat
 from portfolio.exchange_models import Reconciliation
 from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
+from tests.pages.conftest import kept  # noqa: F401
 
 pytestmark = [
     pytest.mark.django_db,
@@ -76,9 +77,8 @@ def operator(client: Client) -> Client:
     return client
 
 
-@pytest.fixture
-def played() -> Season:
-    """A closed season of three weeks with everyone the house can field."""
+@pytest.fixture(scope="module")
+def played_once(kept: None) -> Season:
     rules = weekly_rules()
     season = draft_season("winter", "Winter", rules, house(SEED, UNIVERSE))
     heartbeat("second ticker", START)
@@ -86,6 +86,12 @@ def played() -> Season:
         Reconciliation.objects.create(at=START, epoch=epoch, seconds=1)
         keep_run(RunResult(RunKind.CHAOS, epoch, START, START, {"cycles ended": 9}, {"processes killed": 4}))
     return save_played_season(season, play_rules("winter", rules, SEED), "the calendar has ended")
+
+
+@pytest.fixture
+def played(played_once: Season, db: None) -> Season:
+    """A closed season of three weeks with everyone the house can field."""
+    return played_once
 
 
 @pytest.fixture
@@ -200,7 +206,7 @@ def test_an_agent_that_was_asked_stays_what_it_is(operator: Client, played: Seas
 def test_an_operator_drafts_a_season_from_the_example(operator: Client) -> None:
     example = operator.get(page(Season, "add")).context["adminform"].form.initial["rules"]
     operator.post(page(Season, "add"), {"name": "Mine", "slug": "mine", "rules": example})
-    season = Season.objects.get()
+    season = Season.objects.get(slug="mine")
     assert season.state == SeasonState.DRAFT
     assert season.rules == Rules.model_validate_json(example).document()
 
