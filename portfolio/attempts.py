@@ -95,6 +95,8 @@ def claim(
         raise Superseded(f"{order.client_order_id} has another attempt already")
     if last is not None and not may_be_followed(A(last.state), last.refusal):
         raise Superseded(f"{last.client_order_id} is {last.state}")
+    if last is not None and last.changed_at > now:
+        raise Superseded(f"{last.client_order_id} came to its end later than this attempt began")
     waiting = live_attempts(portfolio.id).get(order.symbol)
     if waiting is not None:
         raise Frozen(f"{order.symbol} is frozen: {waiting.client_order_id} is not resolved")

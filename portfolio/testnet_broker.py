@@ -12,14 +12,11 @@ called by anybody, at any time, any number of times.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import NoReturn
 
 from market.core.answers import ExchangeError
-from market.core.symbols import Symbol
 from portfolio import attempts
 from portfolio.attempts import BeyondTheLedger, Request, change, postpone, tell
 from portfolio.core.brokers import OutcomeUnknown
@@ -28,12 +25,12 @@ from portfolio.core.order_attempts import (
     LOOKS_APART_S,
     PATIENT_S,
     POLL_S,
-    QUIET_S,
     AttemptState,
     Refusal,
     may_be_followed,
 )
 from portfolio.core.orders import Execution, Order
+from portfolio.core.terms import VENUE, WINDOW_OVER, Terms
 from portfolio.core.venue_answers import Acknowledged, AlreadyThere, Outcome, Unknown, Wait
 from portfolio.core.venue_answers import Refused as OrderRefused
 from portfolio.core.venue_fields import Nonsense
@@ -55,22 +52,6 @@ from portfolio.venue_session import (
 logger = logging.getLogger(__name__)
 A = AttemptState
 ONE_MS = timedelta(milliseconds=1)
-VENUE = "testnet"
-WINDOW_OVER = "the trade window had ended"
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How orders of a cycle are carried out: none is sent after `deadline`.
-
-    `slippage_bps` is how far from the reference price one may be executed; None for orders that only prove that they
-    can be carried out, at whatever price. `symbols` are those of the season.
-    """
-
-    deadline: datetime
-    symbols: Mapping[str, Symbol]
-    slippage_bps: Decimal | None = None
-    quiet_s: int = QUIET_S
 
 
 def why_too_late(reason: str) -> str:
@@ -122,7 +103,7 @@ class TestnetBroker:
         if until := attempts.paused_until(now):
             raise OutcomeUnknown(f"the exchange wants to be left alone until {until:%H:%M:%S} UTC")
         try:
-            attempt = self._claim(row, now)
+            attempt = self._claim(row)
         except BeyondTheLedger as beyond:
             attempts.give_up(row, self._session.epoch, f"never sent: {beyond}", now)
             return
@@ -138,8 +119,11 @@ class TestnetBroker:
         reason = why_not_sendable(self._session, row.value(), now)
         return f"never sent: {reason}" if reason else ""
 
-    def _claim(self, row: OrderRow, now: datetime) -> OrderAttempt:
-        epoch = self._session.epoch
+    def _claim(self, row: OrderRow) -> OrderAttempt:
+        """At the instant of the request: from then on the exchange could take it, however long ago we began."""
+        epoch, now = self._session.epoch, self._clock()
+        if now >= self._terms.deadline:
+            raise OutcomeUnknown(f"{row.client_order_id}: {WINDOW_OVER} before it could be sent")
         number, client_id = attempts.next_id(row, epoch)
         request = self._request(row.value(), client_id)
         return attempts.claim(row, number, epoch, request, self._terms.symbols, now, self._terms.quiet_s)

@@ -7,8 +7,9 @@ from typing import Protocol
 from portfolio import attempts
 from portfolio.core.brokers import OutcomeUnknown
 from portfolio.core.orders import Execution, Order, OrderState
+from portfolio.core.terms import VENUE, WINDOW_OVER, Terms
 from portfolio.models import Order as OrderRow
-from portfolio.testnet_broker import VENUE, WINDOW_OVER, Terms, TestnetBroker, why_too_late
+from portfolio.testnet_broker import TestnetBroker, why_too_late
 from portfolio.venue_session import Exchange, NoSession, open_session
 
 

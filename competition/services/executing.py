@@ -21,10 +21,10 @@ from portfolio.attempts import tell
 from portfolio.core.brokers import OutcomeUnknown
 from portfolio.core.order_attempts import LIVE, PASSING_REFUSALS, AttemptState
 from portfolio.core.orders import OrderState
+from portfolio.core.terms import VENUE, Terms
 from portfolio.exchange_models import OrderAttempt
 from portfolio.models import Order
 from portfolio.services import record_execution
-from portfolio.testnet_broker import VENUE, Terms
 from portfolio.testnet_desk import Connect, TestnetDesk
 
 logger = logging.getLogger(__name__)

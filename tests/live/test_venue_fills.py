@@ -1,8 +1,12 @@
 """Seasons on an exchange: fills of its own that come in time or late, and proofs beside a ledger on paper."""
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
+from importlib import import_module
+from unittest.mock import patch
 
 import pytest
 from django.test import Client
@@ -11,6 +15,7 @@ from agents.core.roster import Profile
 from competition.core.states import CycleState, TurnState
 from competition.models import Revision, Standing
 from competition.services.executing import terms_of
+from market.core.candles import to_ms
 from portfolio import attempts
 from portfolio.core.order_attempts import AttemptState
 from portfolio.core.venue_answers import Outcome, RefusalClass, Refused, Unknown
@@ -75,6 +80,22 @@ def play(stage: Stage, number: int, *minutes: float) -> None:
         stage.tick(stage.deadline(number) + later * MINUTE)
 
 
+@contextmanager
+def held_up(where: str, stage: Stage, minutes: float) -> Iterator[None]:
+    """The first call of this function takes as long as that."""
+    module, _, name = where.rpartition(".")
+    function, calls = getattr(import_module(module), name), []
+
+    def slow(*arguments: object) -> object:
+        if not calls:
+            stage.now += minutes * MINUTE
+        calls.append(1)
+        return function(*arguments)
+
+    with patch(where, slow):
+        yield
+
+
 def text(path: str) -> str:
     return " ".join(Client().get(path).content.decode().split())
 
@@ -119,6 +140,30 @@ def test_an_order_that_nobody_answers_for_makes_a_board_provisional_and_a_revisi
     assert "Revision 2 of" in text("/s/stage/c/1/")
     assert "Provisional" not in text("/s/stage/c/1/")
     assert faults(stage.season, stage.now) == []
+
+
+def test_an_order_is_claimed_at_the_instant_that_its_request_bears(own_database: str) -> None:
+    """However long a process was held up before: the quiet time begins when the exchange could first take it."""
+    stage, _ = season(fills="venue")
+    with held_up("portfolio.attempts.paused_until", stage, minutes=11):
+        play(stage, 1)
+    sent = OrderAttempt.objects.exclude(payload="")
+    assert sent.exists()
+    for row in sent:
+        assert abs(to_ms(row.claimed_at) - row.timestamp_ms) < 1000
+        assert row.due_at is None or row.due_at >= row.claimed_at
+    assert faults(stage.season, stage.now) == []
+
+
+def test_whoever_read_the_clock_before_an_attempt_was_refused_does_not_follow_it(own_database: str) -> None:
+    stage, venue = season(fills="venue")
+    venue.refuse = Refused(-1021, "Timestamp outside of the recvWindow.", RefusalClass.LATE)
+    play(stage, 1)
+    first = OrderAttempt.objects.order_by("id").first()
+    request = attempts.Request("symbol=ADAUSDT", first.timestamp_ms, 5000, Decimal(1))
+    before = first.changed_at - timedelta(seconds=1)
+    with pytest.raises(attempts.Superseded, match="later than"):
+        attempts.claim(first.order, first.number + 1, 1, request, stage.season.symbol_book, before, 600)
 
 
 def test_proofs_beside_the_ledger_change_nothing_in_it_and_are_shown_with_their_deviation(own_database: str) -> None:
