@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import combinations
 
+from django.db.models import F
+
 from competition.core.paired import WEEKS_MIN, Paired, overlap, paired
 from competition.models import Entry, Season, Standing, Turn
 from competition.pages.charts import Chart
@@ -164,11 +166,11 @@ def _chart(chosen: Sequence[Entry], season: Season, curves: Curves) -> Chart:
 def _deeds(chosen: Sequence[Entry], season: Season, progress: Progress) -> tuple[Deeds, ...]:
     """The newest weeks, newest first: one query."""
     newest = progress.newest.number if progress.newest else 0
-    turns = Turn.objects.filter(entry__in=chosen, cycle__number__gt=newest - WEEKS_SHOWN).select_related("cycle")
+    turns = Turn.objects.filter(entry__in=chosen, cycle__number__gt=newest - WEEKS_SHOWN)
     quote = season.rule_book.quote
     weeks: defaultdict[int, dict[int, tuple[Mark, str]]] = defaultdict(dict)
-    for turn in turns:
-        weeks[turn.cycle.number][turn.entry_id] = (turn_mark(turn), weights_text(turn, quote))
+    for turn in turns.annotate(week=F("cycle__number")):
+        weeks[turn.week][turn.entry_id] = (turn_mark(turn), weights_text(turn, quote))
     return tuple(
         Deeds(week, cells, len(set(cells)) > 1)
         for week, by_entry in sorted(weeks.items(), reverse=True)

@@ -15,8 +15,15 @@ from competition.pages.words import Deed, deed_of, weights_text
 from portfolio.core.orders import Side
 from portfolio.models import Fill, Portfolio
 
-PAGE_LENGTH = 50
+PAGE_LENGTH = 25
 PAGES_MAX = 1_000_000
+
+_ENTRY, _AGENT = "order__portfolio__entry", "order__portfolio__entry__agent"
+_TRADE_COLUMNS = (
+    *("at", "symbol", "quantity", "price", "quote_amount", "fee", "fee_asset"),
+    *("order__cycle_number", "order__side", "order__reference_price", "order__portfolio__id"),
+    *(f"{_ENTRY}__slug", f"{_ENTRY}__portfolio", f"{_AGENT}__name", f"{_AGENT}__kind", f"{_AGENT}__model"),
+)
 
 # What leads to another page: the parameter to set in the address (None takes it out), or None where there is no page.
 Way = Mapping[str, int | None] | None
@@ -99,7 +106,7 @@ def trades_of(portfolio: Portfolio, page: int) -> Trades:
 
 def trades_in(fills: QuerySet[Fill], page: int) -> Trades:
     """A page of these fills, newest first, each with who made it: one query."""
-    fills = fills.select_related("order__portfolio__entry__agent").order_by("-at", "-id")
+    fills = fills.select_related("order__portfolio__entry__agent").only(*_TRADE_COLUMNS).order_by("-at", "-id")
     rows = list(fills[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
     around = ways("trades", page, has_rows=bool(rows), has_more=len(rows) > PAGE_LENGTH)
     return Trades(tuple(_trade(fill) for fill in rows[:PAGE_LENGTH]), *around)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, F, Max, Sum
+from django.db.models.fields.json import KeyTextTransform
 from django.urls import reverse
 
 from competition.core.bars import Bar, bars_of, holes_of
@@ -28,6 +29,7 @@ from portfolio.models import Fill
 
 WEEKS_SHOWN = 12
 ROWS_SHOWN = 40
+HOLDERS_MAX = 24
 # what a bar is: how long, and how many days of them are shown
 INTERVALS: Mapping[str, int] = {"1h": 7, "4h": 28, "1d": 112}
 
@@ -76,6 +78,7 @@ class MarketPage:
     told: tuple[Told, ...]
     weeks: tuple[int, ...]
     held: tuple[Held, ...]
+    held_more: int
     filters: tuple[tuple[str, str], ...]
     holes: tuple[tuple[Moment, int], ...]
 
@@ -102,7 +105,7 @@ def market_page(season: Season, name: str, progress: Progress, wish: MarketWish)
     fills = Fill.objects.filter(order__portfolio__entry__season=season, symbol=name)
     if wish.entry:
         fills = fills.filter(order__portfolio__entry__slug=wish.entry)
-    weeks, held = _held(season, entries, name, progress)
+    weeks, held, more = _held(season, entries, name, progress)
     return MarketPage(
         symbol=name,
         base=symbol.base,
@@ -121,6 +124,7 @@ def market_page(season: Season, name: str, progress: Progress, wish: MarketWish)
         told=_told(season, name, progress),
         weeks=weeks,
         held=held,
+        held_more=more,
         filters=_filters(symbol),
         holes=tuple((moment(from_ms(hole.from_ms)), hole.candles) for hole in holes_of(series)),
     )
@@ -207,30 +211,38 @@ def _told_in(week: int, row: Mapping[str, Any] | None, reason: str | None) -> To
     return Told(week, price(Decimal(row["price"])), (*edges, *changes, volatile), "")
 
 
+_NONE = Decimal(0)
 _CHANGES = ("change_1d", "change_7d", "change_28d")
 
 
 def _held(
     season: Season, entries: Sequence[Entry], name: str, progress: Progress
-) -> tuple[tuple[int, ...], tuple[Held, ...]]:
-    """Shares as the briefs of the newest weeks showed them to each entry: one query."""
+) -> tuple[tuple[int, ...], tuple[Held, ...], int]:
+    """Shares as the briefs of the newest weeks showed them to the `HOLDERS_MAX` who held most last: one query.
+
+    Returns the weeks, the holders, and how many others hold it or did.
+    """
     newest = progress.newest.number if progress.newest else 0
     rows = Turn.objects.filter(cycle__season=season, cycle__number__gt=newest - WEEKS_SHOWN)
-    share = F(f"brief__content__portfolio__holdings__{name}__weight")
-    shares: defaultdict[int, dict[int, str | None]] = defaultdict(dict)
-    for entry_id, week, weight in rows.values_list("entry_id", "cycle__number", share):
-        shares[entry_id][week] = weight
-    weeks = tuple(sorted({week for own in shares.values() for week in own}))
+    share = KeyTextTransform("weight", F(f"brief__content__portfolio__holdings__{name}"))
+    shares: defaultdict[int, dict[int, Decimal]] = defaultdict(dict)
+    weeks = set()
+    for entry_id, week, weight in rows.annotate(share=share).values_list("entry_id", "cycle__number", "share"):
+        weeks.add(week)
+        if weight is not None and Decimal(weight):
+            shares[entry_id][week] = Decimal(weight)
+    newest_first = sorted(weeks, reverse=True)
+    holders = [entry for entry in entries if entry.id in shares]
+    holders.sort(key=lambda entry: [-shares[entry.id].get(week, _NONE) for week in newest_first])
     lines = (
-        Held(name_of(entry), tuple(_share(shares[entry.id].get(week)) for week in weeks))
-        for entry in entries
-        if any(shares[entry.id].values())
+        Held(name_of(entry), tuple(_share(shares[entry.id].get(week)) for week in reversed(newest_first)))
+        for entry in holders[:HOLDERS_MAX]
     )
-    return weeks, tuple(lines)
+    return tuple(reversed(newest_first)), tuple(lines), max(0, len(holders) - HOLDERS_MAX)
 
 
-def _share(weight: str | None) -> str:
-    return NOTHING if weight is None or not Decimal(weight) else percent(Decimal(weight), 0)
+def _share(weight: Decimal | None) -> str:
+    return NOTHING if weight is None else percent(weight, 0)
 
 
 def _filters(symbol: Symbol) -> tuple[tuple[str, str], ...]:

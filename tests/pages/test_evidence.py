@@ -106,7 +106,7 @@ def test_the_timeline_has_one_line_for_each_week_newest_first(played: Played) ->
     assert weeks == [f"Week {number}" for number in range(6, 0, -1)]
 
 
-def test_trades_are_paged_by_fifty_and_each_is_on_one_page(played: Played) -> None:
+def test_trades_are_shown_a_page_at_a_time(played: Played) -> None:
     fills = Fill.objects.filter(order__portfolio=turn_of(played, "random", 1).entry.portfolio).count()
     shown = played.get("e/random/").partition('id="trades"')[2].count('class="side-')
     assert shown == min(fills, PAGE_LENGTH)

@@ -5,6 +5,7 @@ import json
 import pytest
 from django.test import Client
 
+from competition.pages.history import PAGE_LENGTH
 from market.core.candles import to_ms
 from portfolio.models import Fill
 from tests.pages.reading import Page
@@ -24,9 +25,8 @@ def test_candles_end_where_the_season_has_come_to(played: Played) -> None:
 def test_everybodys_trades_are_marked_and_listed_and_one_entrys_when_asked_for(played: Played) -> None:
     everyone = Page(played.get("m/ETHUSDT/"))
     fills = Fill.objects.filter(order__portfolio__entry__season=played.season, symbol="ETHUSDT")
-    assert len(everyone.all("td", class_="side-buy")) == min(50, fills.count()) - len(
-        everyone.all("td", class_="side-sell")
-    )
+    listed = len(everyone.all("td", class_="side-buy")) + len(everyone.all("td", class_="side-sell"))
+    assert listed == min(PAGE_LENGTH, fills.count())
     marks = json.loads(everyone.all("script", id="candle-data")[0].text)["marks"]
     assert sum(int(mark["text"].split()[0]) for mark in marks) == fills.count()
     one = Page(played.get("m/ETHUSDT/?entry=swinger"))
