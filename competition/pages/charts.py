@@ -58,16 +58,41 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """The picture with what to read in it, its data as a table, and the same data for the script that draws it."""
+    """The picture with what to read in it, its data as a table, and the same data for the script that draws it.
+
+    Table and data are made when they are asked for: a board leaves both to addresses of their own.
+    """
 
     title: str
     message: str
     caption: str
     lines: tuple[Line, ...]
-    rows: tuple[Row, ...]
     start_y: str
-    is_weekly: bool
-    data: Mapping[str, Any]
+    strokes: Sequence[Stroke]
+    instants: Sequence[datetime]
+    weeks: Sequence[int]
+
+    @property
+    def is_weekly(self) -> bool:
+        return bool(self.weeks)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(
+            Row(
+                moment(at),
+                tuple(_text(stroke.values[index]) for stroke in self.strokes),
+                self.weeks[index] if self.weeks else None,
+            )
+            for index, at in enumerate(self.instants)
+        )
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        return {
+            "seconds": [int(at.timestamp()) for at in self.instants],
+            "lines": [{"slug": s.slug, "tone": s.tone, "hue": s.hue, "values": s.values} for s in self.strokes],
+        }
 
 
 def drawn(
@@ -90,19 +115,8 @@ def drawn(
         )
         for stroke in strokes
     )
-    rows = tuple(
-        Row(moment(at), tuple(_text(stroke.values[index]) for stroke in strokes), weeks[index] if weeks else None)
-        for index, at in enumerate(instants)
-    )
     start_y = polyline([_START], STILL_WIDTH, STILL_HEIGHT, low, high).partition(",")[2]
-    return Chart(title, message, caption, lines, rows, start_y, bool(weeks), _data(strokes, instants))
-
-
-def _data(strokes: Sequence[Stroke], instants: Sequence[datetime]) -> dict[str, Any]:
-    return {
-        "seconds": [int(at.timestamp()) for at in instants],
-        "lines": [{"slug": s.slug, "tone": s.tone, "hue": s.hue, "values": s.values} for s in strokes],
-    }
+    return Chart(title, message, caption, lines, start_y, strokes, instants, weeks)
 
 
 def _text(value: Decimal | None) -> str:
