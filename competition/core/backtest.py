@@ -27,6 +27,7 @@ from portfolio.core.brokers import PaperBroker
 from portfolio.core.decisions import Action, Decision, Verdict, VerdictKind, Violation
 
 SLUG = "backtest"  # what a season's slug is in the names of portfolios
+ALONE = neutral_id(1)
 LOOKS_AT_ONCE = 8_192
 
 
@@ -114,14 +115,14 @@ def _carry_out(played: Played, stage: Stage, wishes: Wishes, on_turn: Callable[[
                 break
         moment = int(wishes.moments[wish])
         row, as_of = int(rows[moment]), from_ms(int(stage.moments.at_ms[moment]))
-        decision = decision_from(wishes.weights[wish].tolist(), names, stage.rules.quote)
+        decision = decision_from(tuple(wishes.weights[wish].tolist()), names, stage.rules.quote)
 
         def decide(shown: int, objections: Sequence[Violation], decision: Decision = decision) -> Decided | NoAnswer:
             return NoAnswer("it has nothing else to say") if objections else Decided(decision)
 
         verdict = decide_turn(row, played.book, stage.close_at(row), stage.symbols, stage.rules, decide)
         record = _traded(played, stage, moment, row, as_of, verdict, None)
-        calm = not record.executions
+        calm = not record.orders
         wish += 1
     played.held += len(rows) - len(wishes.moments)
     return played
@@ -148,7 +149,8 @@ def play_briefs(
     return played
 
 
-def decision_from(weights: Sequence[float], names: Sequence[str], quote: str) -> Decision:
+@lru_cache(maxsize=1024)
+def decision_from(weights: tuple[float, ...], names: tuple[str, ...], quote: str) -> Decision:
     """Weights of an array as a decision, to six places; all in `quote` when nothing else is wanted."""
     wanted = {name: _exact_weight(weight) for name, weight in zip(names, weights, strict=True) if weight}
     return Decision(Action.REBALANCE, wanted or {quote: Decimal(1)})
@@ -161,11 +163,11 @@ def _exact_weight(weight: float) -> Decimal:
 
 def _funded(agent: str, stage: Stage) -> Played:
     funding = funding_journal(stage.rules.capital, stage.rules.quote, stage.rules.market_starts_at)
-    return Played(SLUG, agent, [funding], fold([funding]))
+    return Played(SLUG, agent, funding, fold([funding]))
 
 
 def _seat(agent: str, stage: Stage, moment: int) -> Seat:
-    return Seat(portfolio_key(SLUG, agent), Place(moment + 1, stage.cycles, neutral_id(1)))
+    return Seat(portfolio_key(SLUG, agent), Place(moment + 1, stage.cycles, ALONE))
 
 
 def _traded(
@@ -175,7 +177,6 @@ def _traded(
     broker = PaperBroker(prices, stage.symbols, stage.rules.costs, filled_at)
     seat = _seat(played.agent, stage, moment)
     record = trade_turn(seat, played.book, filled_at, prices, stage.symbols, stage.rules, verdict, broker)
-    played.journals.extend(record.journals)
     played.book = record.book_after
     played.turns.append(Turn(row, as_of, verdict, record, brief))
     return record

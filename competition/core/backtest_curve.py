@@ -28,7 +28,7 @@ def instants_of(stage: Stage) -> Rows:
 def curve_of(played: Played, stage: Stage) -> ValueCurve:
     """Value in quote at the close of every row from the first decision on: exact holdings, prices in floats."""
     quote, capital = stage.rules.quote, stage.rules.capital
-    traded = [turn for turn in played.turns if turn.record.executions]
+    traded = [turn for turn in played.turns if turn.record.orders]
     books = [Book({quote: capital}), *(turn.record.book_after for turn in traded)]
     begins = np.array([first_row(stage), *(turn.row + 1 for turn in traded), len(stage.past)])
     lengths = np.diff(begins)

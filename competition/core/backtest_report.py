@@ -111,7 +111,7 @@ def _line(turn: Turn) -> DecisionLine:
         reason=verdict.reason,
         weights={} if decision is None else {name: str(weight) for name, weight in decision.weights.items()},
         rationale="" if decision is None else decision.rationale,
-        orders=len(record.executions),
+        orders=record.orders,
         traded=plain(record.traded),
         skipped=[f"{one.side} {one.symbol}: {one.reason}" for one in record.skipped],
         violations=[f"{one.rule}: {one.detail}" for one in verdict.violations],

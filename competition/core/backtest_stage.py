@@ -75,8 +75,13 @@ class Played:
 
     season: str
     agent: str
-    journals: list[Journal]
+    funding: Journal
     book: Book
     turns: list[Turn] = field(default_factory=list)
     held: int = 0
     quiet: int = 0
+
+    @property
+    def journals(self) -> list[Journal]:
+        """All that was posted: the funding, then what each turn did."""
+        return [self.funding, *(journal for turn in self.turns for journal in turn.record.journals)]

@@ -7,10 +7,11 @@ Both are deterministic in their arguments, so a half that was interrupted is fin
 is on record: answers already received, orders already executed.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import NamedTuple
 
 from agents.core.answers import Answer, Decided, NoAnswer
@@ -21,10 +22,10 @@ from competition.core.rules import Rules
 from market.core.snapshot import Snapshot
 from market.core.symbols import Symbol
 from portfolio.core.book import Book, Journal, fill_journal, fold, overdrawn, value_of, weights_of
-from portfolio.core.brokers import Broker
+from portfolio.core.brokers import Broker, PaperBroker
 from portfolio.core.decisions import Action, Bounds, Decision, Verdict, VerdictKind, Violation, violations_of
 from portfolio.core.orders import Execution, Order, OrderState, Skipped, client_order_id
-from portfolio.core.rebalance import Leg, Target, plan_buys, plan_sells, set_course
+from portfolio.core.rebalance import Course, Leg, Target, plan_buys, plan_sells, set_course
 from portfolio.core.waiting import NOTHING_WAITS, Waiting
 
 _NOTHING = Decimal(0)
@@ -42,20 +43,54 @@ class Seat(NamedTuple):
     place: Place
 
 
-class TurnRecord(NamedTuple):
+class TurnRecord:
     """Everything a traded turn did. Values and fees in quote at the trade prices.
 
-    `skipped` says what was wanted and not ordered, and why.
+    `orders` is how many there were; `skipped` says what was wanted and not ordered, and why. What follows from the two
+    books and the prices is reckoned when it is read: of a backtest's thousands of turns, few are.
     """
 
-    book_before: Book
-    executions: tuple[Execution, ...]
-    skipped: tuple[Skipped, ...]
-    journals: tuple[Journal, ...]
-    book_after: Book
-    value_before: Decimal
-    value_after: Decimal
-    fees: Decimal
+    def __init__(
+        self,
+        book_before: Book,
+        book_after: Book,
+        orders: int,
+        course: Callable[[], tuple[Sequence[Execution], Sequence[Skipped]]],
+        prices: Mapping[str, Decimal],
+        symbols: Mapping[str, Symbol],
+        quote: str,
+    ) -> None:
+        self.book_before, self.book_after, self.orders = book_before, book_after, orders
+        self._course, self._prices, self._symbols, self._quote = course, prices, symbols, quote
+
+    @cached_property
+    def _done(self) -> tuple[Sequence[Execution], Sequence[Skipped]]:
+        return self._course()
+
+    @property
+    def executions(self) -> tuple[Execution, ...]:
+        return tuple(self._done[0])
+
+    @property
+    def skipped(self) -> tuple[Skipped, ...]:
+        return tuple(self._done[1])
+
+    @cached_property
+    def journals(self) -> tuple[Journal, ...]:
+        """One per fill, in the order of execution."""
+        return journals_of(self.executions, self._symbols)
+
+    @cached_property
+    def value_before(self) -> Decimal:
+        return value_of(self.book_before, self._prices, self._symbols, self._quote)
+
+    @cached_property
+    def value_after(self) -> Decimal:
+        return value_of(self.book_after, self._prices, self._symbols, self._quote)
+
+    @cached_property
+    def fees(self) -> Decimal:
+        return value_of(_fees_of(self.executions), self._prices, self._symbols, self._quote)
 
     @property
     def unresolved(self) -> tuple[Order, ...]:
@@ -66,6 +101,17 @@ class TurnRecord(NamedTuple):
     def traded(self) -> Decimal:
         """Amount in quote that changed hands, buys and sells together."""
         return sum((fill.quote_amount for e in self.executions for fill in e.fills), _NOTHING)
+
+    def __eq__(self, other: object) -> bool:
+        return self._told() == other._told() if isinstance(other, TurnRecord) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as of the books it names
+
+    def __repr__(self) -> str:
+        return f"TurnRecord{self._told()!r}"
+
+    def _told(self) -> tuple[object, ...]:
+        return self.book_before, self.executions, self.skipped, self.book_after, self.value_before, self.value_after
 
 
 def brief_turn(
@@ -99,7 +145,7 @@ def decide_turn[Shown](
         limits=rules.limits,
         tradable=frozenset(prices.keys() - set(halted) if halted else prices),
         quote=rules.quote,
-        held=weights_of(book, prices, symbols, rules.quote),
+        held=_Held(book, prices, symbols, rules.quote),
     )
     verdict = Verdict(VerdictKind.SILENT)
     objections: tuple[Violation, ...] = ()
@@ -113,6 +159,26 @@ def decide_turn[Shown](
         objections = kept(verdict.violations)
         verdict = replace(verdict, violations=objections)
     return verdict
+
+
+class _Held(Mapping[str, Decimal]):
+    """The weights of a book, reckoned when a rule looks at them: for most decisions none does."""
+
+    def __init__(self, book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str) -> None:
+        self._of = book, prices, symbols, quote
+
+    @cached_property
+    def _weights(self) -> Mapping[str, Decimal]:
+        return weights_of(*self._of)
+
+    def __getitem__(self, name: str) -> Decimal:
+        return self._weights[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
 
 
 def judge(answer: Answer | Decided, bounds: Bounds) -> Verdict:
@@ -157,23 +223,26 @@ def trade_turn(
     `MissingPrice` when a held asset has no price, `OutcomeUnknown` when the broker cannot say what happened,
     `Overdrawn` when fills exceed what was held.
     """
-    value_before = value_of(book, prices, symbols, rules.quote)
-    done = _Done((), (), (), book)
-    if verdict.kind is VerdictKind.REBALANCE and verdict.decision is not None:
-        target = Target(verdict.decision.weights, rules.quote, rules.drift_band)
-        done = _rebalance(seat, value_before, book, prices, symbols, rules, target, broker, waiting)
-    if short := overdrawn(done.book):
+    if verdict.kind is not VerdictKind.REBALANCE or verdict.decision is None:
+        value_of(book, prices, symbols, rules.quote)  # what cannot be valued is not settled, either
+        return TurnRecord(book, book, 0, lambda: ((), ()), prices, symbols, rules.quote)
+    target = Target(verdict.decision.weights, rules.quote, rules.drift_band)
+    course = set_course(book, prices, symbols, target, rules.costs)
+    if not waiting and isinstance(broker, PaperBroker) and broker.fills_as_planned(prices, rules.costs):
+        # What placing the orders would bring is known to the last digit: they are placed when somebody reads of them.
+        return TurnRecord(
+            book,
+            course.after,
+            course.orders,
+            lambda: (_both_sides(seat, course, broker), (*course.sells.skipped, *course.buys.skipped)),
+            prices,
+            symbols,
+            rules.quote,
+        )
+    executions, skipped, after = _rebalance(seat, course, symbols, rules, broker, waiting)
+    if short := overdrawn(after):
         raise Overdrawn(f"{seat.portfolio_key}: fills left less than nothing of {', '.join(short)}")
-    return TurnRecord(
-        book,
-        done.executions,
-        done.skipped,
-        done.journals,
-        done.book,
-        value_before,
-        value_of(done.book, prices, symbols, rules.quote) if done.journals else value_before,
-        value_of(_fees_of(done.executions), prices, symbols, rules.quote),
-    )
+    return TurnRecord(book, after, len(executions), lambda: (executions, skipped), prices, symbols, rules.quote)
 
 
 def _fees_of(executions: Sequence[Execution]) -> Book:
@@ -190,41 +259,30 @@ def journals_of(executions: Sequence[Execution], symbols: Mapping[str, Symbol]) 
     return tuple(fill_journal(fill, symbols[fill.symbol]) for e in executions for fill in e.fills)
 
 
-class _Done(NamedTuple):
-    executions: tuple[Execution, ...]
-    skipped: tuple[Skipped, ...]
-    journals: tuple[Journal, ...]
-    book: Book
+def _both_sides(seat: Seat, course: Course, broker: Broker) -> list[Execution]:
+    """The orders of a course that is known to come out as planned, placed in their order."""
+    sells = course.sells.legs
+    return _place(seat, sells, 0, broker) + _place(seat, course.buys.legs, len(sells), broker)
 
 
 def _rebalance(
-    seat: Seat,
-    value: Decimal,
-    book: Book,
-    prices: Mapping[str, Decimal],
-    symbols: Mapping[str, Symbol],
-    rules: Rules,
-    target: Target,
-    broker: Broker,
-    waiting: Waiting,
-) -> _Done:
+    seat: Seat, course: Course, symbols: Mapping[str, Symbol], rules: Rules, broker: Broker, waiting: Waiting
+) -> tuple[list[Execution], tuple[Skipped, ...], Book]:
     """Sells, then buys. What the planner expected of the sells is what most brokers do: then its buys are planned."""
-    course = set_course(value, book, prices, symbols, target, rules.costs)
-    aim = waiting.left_as_it_is(course.aim, book, symbols)
-    sells = course.sells if aim is course.aim else plan_sells(book, prices, symbols, target, aim)
+    book, prices, target, sells, aim = course.book, course.prices, course.target, course.sells, course.aim
+    if waiting.symbols:
+        aim = waiting.left_as_it_is(aim)
+        sells = plan_sells(book, prices, symbols, target, aim)
     sold = _place(seat, sells.legs, 0, broker)
-    journals_of_sells = journals_of(sold, symbols)
-    after_sells = fold(journals_of_sells, book)
+    after_sells = fold(journals_of(sold, symbols), book)
     funded = waiting.without_reserve(after_sells)
-    as_expected = aim is course.aim and funded.balances == course.funded
+    as_expected = not waiting.symbols and funded == course.funded
     buys = course.buys if as_expected else plan_buys(funded, prices, symbols, target, aim, rules.costs)
     bought = _place(seat, buys.legs, len(sells.legs), broker)
-    journals_of_buys = journals_of(bought, symbols)
-    return _Done(
-        (*sold, *bought),
+    return (
+        sold + bought,
         (*waiting.skipped(target), *sells.skipped, *buys.skipped),
-        journals_of_sells + journals_of_buys,
-        fold(journals_of_buys, after_sells) if bought else after_sells,
+        fold(journals_of(bought, symbols), after_sells),
     )
 
 

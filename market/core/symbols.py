@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 
 from market.core.canonical import plain
+from market.core.exact import PLACES, atoms, atoms_up
 
 QUOTE_ASSET = "USDT"
 FILTERS_AS_OF = "2024-09-08"
@@ -19,11 +20,21 @@ class UnknownSymbol(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Symbol:
-    """A spot pair. `step` is the smallest change of quantity (base), `tick` of price (quote per base).
+class Filters:
+    """The filters of a symbol in whole numbers: a step in atoms, quantities in steps, an amount of quote in 10^-36.
 
-    `step_cuts` says that to round down to the step is to cut digits off: it is a power of ten, written as one.
+    What is at least a filter is at least the whole number above it, and what is at most one, at most that below.
     """
+
+    step: int
+    least: int
+    most: int
+    smallest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A spot pair. `step` is the smallest change of quantity (base), `tick` of price (quote per base)."""
 
     name: str
     base: str
@@ -33,18 +44,13 @@ class Symbol:
     max_quantity: Decimal
     tick: Decimal
     min_notional: Decimal
-    step_cuts: bool = field(init=False, repr=False, compare=False)
+    filters: Filters = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "step_cuts", _is_power_of_ten(self.step))
-
-    def rounded_down(self, quantity: Decimal) -> Decimal:
-        """`quantity` toward zero to a multiple of `step`; as `round_down_to_step`, and quicker where a step cuts."""
-        return quantity.quantize(self.step, ROUND_DOWN) if self.step_cuts else round_down_to_step(quantity, self.step)
-
-    def in_one_order(self, quantity: Decimal) -> Decimal:
-        """What of `quantity` one order may ask for: at most the largest, down to the step."""
-        return self.rounded_down(quantity if quantity <= self.max_quantity else self.max_quantity)
+        step = atoms(self.step)
+        least = -(-atoms_up(self.min_quantity) // step)
+        most = atoms(self.max_quantity) // step
+        object.__setattr__(self, "filters", Filters(step, least, most, atoms_up(self.min_notional, 2 * PLACES)))
 
 
 def round_down_to_step(quantity: Decimal, step: Decimal) -> Decimal:

@@ -5,14 +5,13 @@ right by another journal that says why. A book is what the entry's own account h
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from market.core.canonical import canonical_json, sha256_of
-from market.core.exact import EXACT
+from market.core.exact import EXACT, atoms, from_atoms
 from market.core.symbols import Symbol
 from portfolio.core.orders import Fill, Side
 
@@ -65,14 +64,44 @@ class Journal(NamedTuple):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Book:
-    """Amounts by asset, zeros left out."""
+    """Amounts by asset, zeros left out. As decimals and as whole atoms: made of one, it makes the other when asked."""
 
-    balances: Mapping[str, Decimal] = field(default_factory=dict)
+    __slots__ = ("_atoms", "_balances")
+
+    def __init__(self, balances: Mapping[str, Decimal] | None = None) -> None:
+        self._balances: Mapping[str, Decimal] | None = balances or {}
+        self._atoms: Mapping[str, int] | None = None
+
+    @classmethod
+    def of_atoms(cls, held: Mapping[str, int]) -> "Book":
+        """A book of whole atoms; zeros may be among them."""
+        book = cls()
+        book._balances, book._atoms = None, {asset: held[asset] for asset in sorted(held) if held[asset]}
+        return book
+
+    @property
+    def balances(self) -> Mapping[str, Decimal]:
+        if self._balances is None:
+            self._balances = {asset: from_atoms(amount) for asset, amount in self.atoms.items()}
+        return self._balances
+
+    @property
+    def atoms(self) -> Mapping[str, int]:
+        if self._atoms is None:
+            self._atoms = {asset: atoms(amount) for asset, amount in self.balances.items()}
+        return self._atoms
 
     def of(self, asset: str) -> Decimal:
         return self.balances.get(asset, _NOTHING)
+
+    def __eq__(self, other: object) -> bool:
+        return self.balances == other.balances if isinstance(other, Book) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # as of the mapping that it is
+
+    def __repr__(self) -> str:
+        return f"Book({dict(self.balances)!r})"
 
 
 def fold(journals: Iterable[Journal], book: Book | None = None) -> Book:
@@ -146,7 +175,7 @@ def _check_amount(key: str, asset: str, amount: Decimal) -> None:
 
 def overdrawn(book: Book) -> tuple[str, ...]:
     """Assets of which the book holds less than nothing, sorted."""
-    return tuple(sorted(asset for asset, amount in book.balances.items() if amount < _NOTHING))
+    return tuple(sorted([asset for asset, amount in book.atoms.items() if amount < 0]))
 
 
 def journal_hash(previous: str, journal: Journal) -> str:
@@ -171,6 +200,25 @@ def head_of(journals: Iterable[Journal]) -> str:
     for journal in journals:
         head = journal_hash(head, journal)
     return head
+
+
+def priced_holdings(
+    book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str
+) -> list[tuple[Symbol, int, int]]:
+    """Every symbol that has a price, with it and what is held of it, both in atoms.
+
+    Raises `MissingPrice` for a held asset without a price.
+    """
+    held_of, found, held_count = book.atoms.get, [], 0
+    for name, symbol in symbols.items():
+        price = prices.get(name)
+        if price is not None:
+            held = held_of(symbol.base, 0)
+            held_count += held != 0 and symbol.quote == quote
+            found.append((symbol, atoms(price), held))
+    if held_count < len(book.atoms) - (quote in book.atoms):
+        holdings_value(book, prices, symbols, quote)  # says which it is
+    return found
 
 
 def holdings_value(

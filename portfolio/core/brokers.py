@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import Decimal
 from typing import Protocol
 
 from market.core.depth import OrderBook
-from market.core.exact import EXACT
+from market.core.exact import ATOMS, EXACT, PLACES, atoms, from_atoms
 from market.core.symbols import Symbol, round_down_to_step
 from portfolio.core.orders import Execution, Fill, Order, OrderState, Side
 
-_QUOTE_PLACES = Decimal(1).scaleb(-8)  # in which the exchange accounts for amounts
-_PRICE_PLACES = Decimal(1).scaleb(-18)  # an average price is no tick; the coins of a millionth need the places
-_BPS = Decimal(10_000)
+_CENT = Decimal(1).scaleb(-8)  # in which the exchange accounts for amounts of quote
+ATOMS_PER_CENT: int = 10 ** (PLACES - 8)
+_PER_CENT = ATOMS * ATOMS_PER_CENT  # of the products of a price and a quantity, both in atoms
 DEARER = "the recorded order book was dearer than planned; the cash set aside for it bought no more"
 
 
@@ -40,26 +40,41 @@ class Costs:
 
     fee_bps: Decimal
     slippage_bps: Decimal
-    _dearer: Decimal = field(init=False, repr=False, compare=False)
-    _cheaper: Decimal = field(init=False, repr=False, compare=False)
-    _fee: Decimal = field(init=False, repr=False, compare=False)
+    _dearer: int = field(init=False, repr=False, compare=False)
+    _cheaper: int = field(init=False, repr=False, compare=False)
+    _fee: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        slip = self.slippage_bps / _BPS
-        object.__setattr__(self, "_dearer", 1 + slip)
-        object.__setattr__(self, "_cheaper", 1 - slip)
-        object.__setattr__(self, "_fee", self.fee_bps.scaleb(-4))  # as many digits: a product rounds as with `fee_bps`
+        slip = atoms(self.slippage_bps.scaleb(-4, EXACT))
+        object.__setattr__(self, "_dearer", ATOMS + slip)
+        object.__setattr__(self, "_cheaper", ATOMS - slip)
+        object.__setattr__(self, "_fee", atoms(self.fee_bps.scaleb(-4, EXACT)))
+
+    def price(self, side: Side, reference_price: int) -> int:
+        """The price in atoms at which an order against `reference_price`, in atoms, is executed.
+
+        Slippage moves it against the trader, and so does rounding.
+        """
+        if side is Side.BUY:
+            return -(-reference_price * self._dearer // ATOMS)
+        return reference_price * self._cheaper // ATOMS
+
+    def amounts(self, side: Side, unit: int, count: int) -> tuple[int, int]:
+        """What changes hands for `count` times `unit`, an amount of quote in 10^-36, and the fee on it, both in 10^-8.
+
+        Rounded against the trader.
+        """
+        amount = -(-unit * count // _PER_CENT) if side is Side.BUY else unit * count // _PER_CENT
+        return amount, -(-amount * self._fee // ATOMS)
 
     def executed(self, side: Side, quantity: Decimal, reference_price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Price, quote amount and fee in quote for `quantity` against `reference_price`.
 
         Slippage moves the price against the trader; amounts are rounded to 8 places, against the trader too.
         """
-        slip, rounding = (self._dearer, ROUND_UP) if side is Side.BUY else (self._cheaper, ROUND_DOWN)
-        price = (reference_price * slip).quantize(_PRICE_PLACES, rounding, EXACT)
-        quote_amount = (price * quantity).quantize(_QUOTE_PLACES, rounding, EXACT)
-        fee = (quote_amount * self._fee).quantize(_QUOTE_PLACES, ROUND_UP, EXACT)
-        return price, quote_amount, fee
+        price = self.price(side, atoms(reference_price))
+        quote_amount, fee = self.amounts(side, price, atoms(quantity))
+        return from_atoms(price), EXACT.multiply(_CENT, quote_amount), EXACT.multiply(_CENT, fee)
 
     def to_buy(self, quantity: Decimal, reference_price: Decimal) -> Decimal:
         """Cash in quote that buying `quantity` takes, fee included."""
@@ -68,18 +83,15 @@ class Costs:
 
     def affordable(self, cash: Decimal, reference_price: Decimal) -> Decimal:
         """A quantity that `cash` pays for, fee and both roundings included: the largest one but for 2e-8 of cash."""
-        price, _, _ = self.executed(Side.BUY, Decimal(0), reference_price)
-        unit = price * (1 + self.fee_bps / _BPS)
-        for kept_back in range(3):  # each of the two roundings can take one unit of the last place
-            quantity = max(cash - kept_back * _QUOTE_PLACES, Decimal(0)) / unit
-            if self.to_buy(quantity, reference_price) <= cash:
-                return quantity
-        raise ArithmeticError(f"nothing of {cash} is affordable at {reference_price}")
+        return from_atoms(self.affordable_atoms(atoms(cash), self.price(Side.BUY, atoms(reference_price))))
 
-    def from_selling(self, quantity: Decimal, reference_price: Decimal) -> Decimal:
-        """Cash in quote that selling `quantity` brings, fee subtracted."""
-        _, quote_amount, fee = self.executed(Side.SELL, quantity, reference_price)
-        return quote_amount - fee
+    def affordable_atoms(self, cash: int, price: int) -> int:
+        """`affordable` in atoms, from cash in atoms, at a price that includes slippage."""
+        for kept_back in range(3):  # each of the two roundings can take one unit of the last place
+            quantity = max(cash - kept_back * ATOMS_PER_CENT, 0) * ATOMS * ATOMS // (price * (ATOMS + self._fee))
+            if sum(self.amounts(Side.BUY, price, quantity)) * ATOMS_PER_CENT <= cash:
+                return quantity
+        raise ArithmeticError(f"nothing of {from_atoms(cash)} is affordable at {from_atoms(price)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,12 @@ class PaperBroker:
     @property
     def venue(self) -> str:
         return "paper"
+
+    def fills_as_planned(self, prices: Mapping[str, Decimal], costs: Costs) -> bool:
+        """Whether every order against these prices is filled whole, at them and at these costs, as plans expect."""
+        if self.depth or self.halted:
+            return False
+        return (self.costs is costs or self.costs == costs) and (self.prices is prices or self.prices == prices)
 
     def place(self, order: Order) -> Execution:
         reference_price = self.prices.get(order.symbol)

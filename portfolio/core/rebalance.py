@@ -3,24 +3,26 @@
 Weights are of what is left after paying for the trades, so the plan is aimed at the value net of its own costs. That,
 and a drift band below which a difference is left alone, make the planner a fixed point: with the same target at the
 same prices, a second run orders nothing.
+
+All of it is reckoned in whole numbers: quantities in steps of their symbol, cash in atoms, values and amounts in
+10^-36 of the quote, which is what an atom is worth at the price of an atom. Decimals come in and go out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
+from market.core.exact import ATOMS, EXACT, PLACES, atoms, atoms_up
 from market.core.symbols import Symbol
-from portfolio.core.book import Book
-from portfolio.core.brokers import Costs
+from portfolio.core.book import Book, priced_holdings
+from portfolio.core.brokers import ATOMS_PER_CENT, Costs
 from portfolio.core.orders import Side, Skipped
+from portfolio.core.purchases import Coin, Purchase, Refused, Wish, afford, why_not
 
-WITHIN_BAND = "within the drift band"
-BELOW_STEP = "below the smallest quantity"
-BELOW_NOTIONAL = "below the minimum notional"
-NO_CASH = "no cash left"
 NO_PRICE = "no fresh price"
 AIMS_MAX = 8
-_NONE, _ALL = Decimal(0), Decimal(1)
+_NONE = Decimal(0)
 _BUY, _SELL = Side.BUY, Side.SELL  # the loops below are the most of a backtest's work: names, not attributes of enums
 
 Prices = Mapping[str, Decimal]
@@ -36,7 +38,10 @@ class Target(NamedTuple):
 
 
 class Aim(NamedTuple):
-    """The target in quantities of each priced symbol, down to the step, and the drift band in quote."""
+    """The target in quantities of each priced symbol, down to the step, and the drift band in quote.
+
+    What is not in it is left as it is.
+    """
 
     wanted: Mapping[str, Decimal]
     band: Decimal
@@ -52,80 +57,107 @@ class Leg(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """`taken` is what each leg of a plan to buy takes of the cash, costs included."""
+    """What to order on one side, and what was wanted and is not ordered."""
 
     legs: tuple[Leg, ...]
     skipped: tuple[Skipped, ...]
-    taken: tuple[Decimal, ...] = ()
-
-
-class Course(NamedTuple):
-    """An aim, and how it is reached if every order fills at its reference price plus slippage.
-
-    `funded` is what the buys were planned from: amounts by asset after the sells, zeros left out. `cost` is what
-    slippage and fees take of the value.
-    """
-
-    aim: Aim
-    sells: Plan
-    funded: Mapping[str, Decimal]
-    buys: Plan
-    cost: Decimal
 
 
 class _Changes(NamedTuple):
-    """Every quantity that is too much or too little, in the order of the aim; what a filter or the band holds back."""
+    """Every quantity that is too much or too little, in the order of the coins; what is held back, and why."""
 
-    sells: list[Leg]
-    buys: list[Leg]
-    kept: list[Skipped]
-    not_bought: list[Skipped]
-
-
-class _Afforded(NamedTuple):
-    """What of the buys the cash pays for, what had to be given up for it, and what each leg takes of the cash."""
-
-    legs: tuple[Leg, ...]
-    given_up: tuple[Skipped, ...]
-    taken: tuple[Decimal, ...]
+    sells: list[Wish]
+    buys: list[Wish]
+    kept: list[Refused]
+    not_bought: list[Refused]
 
 
 class _Priced(NamedTuple):
-    """The cash after the sells, what it buys, and what slippage and fees take of all of it."""
+    """The cash after the sells, what of the buys it pays for, and what slippage and fees take of all of it."""
 
-    cash: Decimal
-    afforded: _Afforded
-    cost: Decimal
+    cash: int
+    purchase: Purchase
+    cost: int
 
 
-def set_course(gross: Decimal, book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Course:
-    """Aim at the value that will be left of `gross`, the book's value: guess, plan, subtract costs, until it agrees.
+class Course(NamedTuple):
+    """How a target is reached if each order fills at its reference price plus slippage. `value` is aimed at."""
+
+    book: Book
+    prices: Prices
+    target: Target
+    coins: list[Coin]
+    value: int
+    changes: _Changes
+    priced: _Priced
+
+    @property
+    def aim(self) -> Aim:
+        wanted = zip(self.coins, _wanted(self.coins, self.value), strict=True)
+        value = Decimal(max(self.value, 0)).scaleb(-2 * PLACES, EXACT)
+        return Aim({c.symbol.name: c.quantity(steps) for c, steps in wanted}, self.target.drift_band * value)
+
+    @property
+    def sells(self) -> Plan:
+        return _plan(_SELL, self.changes.sells, self.changes.kept, self.prices)
+
+    @property
+    def buys(self) -> Plan:
+        return _buys(self.changes, self.priced.purchase, self.prices, self.coins, self.target)
+
+    @property
+    def orders(self) -> int:
+        """How many orders there are."""
+        return len(self.changes.sells) + len(self.priced.purchase.wishes)
+
+    @property
+    def funded(self) -> Book:
+        """The book after the sells, from which the buys are planned."""
+        return self._book((), self.priced.cash)
+
+    @property
+    def after(self) -> Book:
+        """The book after all of it."""
+        return self._book(self.priced.purchase.wishes, self.priced.cash - self.priced.purchase.taken)
+
+    def _book(self, bought: Iterable[Wish], cash: int) -> Book:
+        held = dict(self.book.atoms)
+        for coin, steps in self.changes.sells:
+            held[coin.symbol.base] -= steps * coin.step
+        for coin, steps in bought:
+            held[coin.symbol.base] = held.get(coin.symbol.base, 0) + steps * coin.step
+        held[self.target.quote] = cash
+        return Book.of_atoms(held)
+
+
+def set_course(book: Book, prices: Prices, symbols: Symbols, target: Target, costs: Costs) -> Course:
+    """Aim at the value that will be left of the book's: guess, plan, subtract costs, until it agrees.
 
     Two or three rounds do. Where the same orders come out as the round before, they cost the same: the value agrees
     with itself. When a buy at the edge of the band comes and goes with its own cost, none does; then the lowest one
-    seen is taken, at which it stays away.
+    seen is taken, at which it stays away. Raises `MissingPrice` when a held asset has no price.
     """
+    coins, gross, cash = _surveyed(book, prices, symbols, target)
     value = lowest = gross
     before: tuple[_Changes, _Priced] | None = None
     for _ in range(AIMS_MAX):
-        aim = _aim_at(value, prices, symbols, target)
-        changes = _changes(book, prices, symbols, target, aim)
-        if before and changes == before[0]:
-            return _course(book, symbols, target, aim, *before)
-        priced = _priced(book, symbols, target, costs, changes)
+        changes = _changes(coins, _wanted(coins, value), _band(target, value))
+        if before and changes.sells == before[0].sells and changes.buys == before[0].buys:
+            return Course(book, prices, target, coins, value, changes, before[1])
+        priced = _priced(changes, cash, costs)
         left = gross - priced.cost
         if left == value:
-            return _course(book, symbols, target, aim, changes, priced)
+            return Course(book, prices, target, coins, value, changes, priced)
         value, before = left, (changes, priced)
         lowest = min(lowest, value)
-    aim = _aim_at(lowest, prices, symbols, target)
-    changes = _changes(book, prices, symbols, target, aim)
-    return _course(book, symbols, target, aim, changes, _priced(book, symbols, target, costs, changes))
+    changes = _changes(coins, _wanted(coins, lowest), _band(target, lowest))
+    return Course(book, prices, target, coins, lowest, changes, _priced(changes, cash, costs))
 
 
 def plan_sells(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> Plan:
     """What to sell to come down to the aim. A weight of zero sells all that the filters let go; the rest is dust."""
-    return _sells(_changes(book, prices, symbols, target, aim))
+    changes, _, _ = _toward(aim, book, prices, symbols, target)
+    return _plan(_SELL, changes.sells, changes.kept, prices)
 
 
 def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim, costs: Costs) -> Plan:
@@ -134,126 +166,95 @@ def plan_buys(book: Book, prices: Prices, symbols: Symbols, target: Target, aim:
     When the cash does not reach for all, every buy is scaled by the same factor. One that the factor takes below a
     filter is given up, the smallest first, and its cash goes to the others.
     """
-    changes = _changes(book, prices, symbols, target, aim)
-    return _buys(changes, _afford(changes.buys, symbols, book.of(target.quote), costs), target, aim)
+    changes, coins, cash = _toward(aim, book, prices, symbols, target)
+    return _buys(changes, afford(changes.buys, cash, costs), prices, coins, target)
 
 
-def _aim_at(value: Decimal, prices: Prices, symbols: Symbols, target: Target) -> Aim:
-    left = value if value > _NONE else _NONE
-    weight_of = target.weights.get
-    wanted = {
-        name: symbol.rounded_down(left * weight_of(name, _NONE) / prices[name])
-        for name, symbol in symbols.items()
-        if name in prices
-    }
-    return Aim(wanted, target.drift_band * left)
+def _toward(aim: Aim, book: Book, prices: Prices, symbols: Symbols, target: Target) -> tuple[_Changes, list[Coin], int]:
+    coins, _, cash = _surveyed(book, prices, symbols, target)
+    moved = [coin for coin in coins if coin.symbol.name in aim.wanted]
+    wanted = [atoms(aim.wanted[coin.symbol.name]) // coin.step for coin in moved]
+    return _changes(moved, wanted, atoms_up(aim.band, 2 * PLACES)), coins, cash
 
 
-def _changes(book: Book, prices: Prices, symbols: Symbols, target: Target, aim: Aim) -> _Changes:
+def _surveyed(book: Book, prices: Prices, symbols: Symbols, target: Target) -> tuple[list[Coin], int, int]:
+    """Every priced symbol in whole numbers, the value of the book, and its cash."""
+    weight_of, cash = target.weights.get, book.atoms.get(target.quote, 0)
+    value, coins = cash * ATOMS, []
+    for symbol, price, held in priced_holdings(book, prices, symbols, target.quote):
+        weight = weight_of(symbol.name)
+        share, parts = _ratio(weight) if weight else (0, 1)
+        filters = symbol.filters
+        step = filters.step
+        unit = price * step
+        steps, dust = divmod(held, step) if held else (0, 0)
+        value += held * price
+        sizes = step, filters.least, filters.most, filters.smallest
+        coins.append(Coin(symbol, price, unit, share, unit * parts, steps, dust, *sizes))
+    return coins, value, cash
+
+
+@lru_cache(maxsize=4096)
+def _ratio(fraction: Decimal) -> tuple[int, int]:
+    return fraction.as_integer_ratio()
+
+
+def _wanted(coins: list[Coin], value: int) -> list[int]:
+    """The target in steps of each coin."""
+    left = value if value > 0 else 0
+    return [left * coin.share // coin.divisor for coin in coins]
+
+
+def _band(target: Target, value: int) -> int:
+    share, parts = _ratio(target.drift_band)
+    return -(-value * share // parts) if value > 0 else 0
+
+
+def _changes(coins: list[Coin], wanted: list[int], band: int) -> _Changes:
     sells, buys, kept, not_bought = found = _Changes([], [], [], [])
-    held_of, weight_of, band = book.balances.get, target.weights.get, aim.band
-    for name, wanted in aim.wanted.items():
-        symbol = symbols[name]
-        held = held_of(symbol.base, _NONE)
-        if held == wanted:
+    for coin, steps in zip(coins, wanted, strict=True):
+        order, dust = coin.steps - steps, coin.dust
+        if order > 0 or (dust and not order):
+            legs, skipped, least = sells, kept, band if coin.share else 0
+        elif order:
+            order = -order - 1 if dust else -order
+            legs, skipped, least = buys, not_bought, band
+        else:
             continue
-        price = prices[name]
-        if held > wanted:
-            side, legs, skipped = _SELL, sells, kept
-            quantity, least = symbol.in_one_order(held - wanted), band if weight_of(name) else _NONE
+        if order > coin.most:
+            order = coin.most
+        if reason := why_not(coin, order, least):
+            skipped.append((coin, order, reason))
         else:
-            side, legs, skipped = _BUY, buys, not_bought
-            quantity, least = symbol.in_one_order(wanted - held), band
-        if reason := _why_not(quantity, price, symbol, least):
-            skipped.append(Skipped(name, side, quantity, reason))
-        else:
-            legs.append(Leg(name, side, quantity, price))
+            legs.append((coin, order))
     return found
 
 
-def _priced(book: Book, symbols: Symbols, target: Target, costs: Costs, changes: _Changes) -> _Priced:
-    cash, spent = book.of(target.quote), _NONE
-    for _, side, quantity, price in changes.sells:
-        _, quote_amount, fee = costs.executed(side, quantity, price)
-        proceeds = quote_amount - fee
-        spent += quantity * price - proceeds
+def _priced(changes: _Changes, cash: int, costs: Costs) -> _Priced:
+    cost = 0
+    for coin, steps in changes.sells:
+        amount, fee = costs.amounts(_SELL, costs.price(_SELL, coin.price) * coin.step, steps)
+        proceeds = (amount - fee) * ATOMS_PER_CENT
+        cost += steps * coin.unit - proceeds * ATOMS
         cash += proceeds
-    afforded = _afford(changes.buys, symbols, cash, costs)
-    for (_, _, quantity, price), taken in zip(afforded.legs, afforded.taken, strict=True):
-        spent += taken - quantity * price
-    return _Priced(cash, afforded, spent)
+    purchase = afford(changes.buys, cash, costs)
+    cost += purchase.taken * ATOMS - sum([steps * coin.unit for coin, steps in purchase.wishes])
+    return _Priced(cash, purchase, cost)
 
 
-def _course(book: Book, symbols: Symbols, target: Target, aim: Aim, changes: _Changes, priced: _Priced) -> Course:
-    balances = dict(book.balances)
-    for name, _, quantity, _ in changes.sells:
-        balances[symbols[name].base] -= quantity
-    balances[target.quote] = priced.cash
-    funded = {asset: amount for asset, amount in balances.items() if amount}
-    return Course(aim, _sells(changes), funded, _buys(changes, priced.afforded, target, aim), priced.cost)
+def _plan(side: Side, wishes: Iterable[Wish], refused: Iterable[Refused], prices: Prices) -> Plan:
+    return Plan(
+        tuple(Leg(coin.symbol.name, side, coin.quantity(steps), prices[coin.symbol.name]) for coin, steps in wishes),
+        tuple(Skipped(coin.symbol.name, side, coin.quantity(steps), reason) for coin, steps, reason in refused),
+    )
 
 
-def _sells(changes: _Changes) -> Plan:
-    return Plan(tuple(changes.sells), tuple(changes.kept))
-
-
-def _buys(changes: _Changes, afforded: _Afforded, target: Target, aim: Aim) -> Plan:
+def _buys(changes: _Changes, purchase: Purchase, prices: Prices, coins: list[Coin], target: Target) -> Plan:
+    priced = {coin.symbol.name for coin in coins}
     unpriced = [
-        Skipped(name, Side.BUY, _NONE, NO_PRICE)
+        Skipped(name, _BUY, _NONE, NO_PRICE)
         for name, weight in target.weights.items()
-        if name not in aim.wanted and name != target.quote and weight > _NONE
+        if name not in priced and name != target.quote and weight > _NONE
     ]
-    return Plan(afforded.legs, (*unpriced, *changes.not_bought, *afforded.given_up), afforded.taken)
-
-
-def _afford(wishes: list[Leg], symbols: Symbols, cash: Decimal, costs: Costs) -> _Afforded:
-    """The wishes scaled to the cash, those that had to be given up for it, and what each of the rest takes of it."""
-    given_up: list[Skipped] = []
-    while wishes:
-        takes = [costs.to_buy(leg.quantity, leg.reference_price) for leg in wishes]
-        needed = sum(takes, _NONE)
-        if needed <= cash:
-            return _Afforded(tuple(wishes), tuple(given_up), tuple(takes))
-        scale = min(_ALL, cash / needed) if needed > _NONE else _ALL
-        scaled = _scaled(wishes, symbols, scale, cash, costs)
-        refused = [
-            (wish, _why_not(leg.quantity, leg.reference_price, symbols[leg.symbol], _NONE)) for wish, leg, _ in scaled
-        ]
-        if not any(reason for _, reason in refused):
-            _, legs, takes_of_legs = zip(*scaled, strict=True)
-            return _Afforded(legs, tuple(given_up), takes_of_legs)
-        wish, reason = min(
-            ((wish, reason) for wish, reason in refused if reason),
-            key=lambda refusal: (refusal[0].quantity * refusal[0].reference_price, refusal[0].symbol),
-        )
-        nothing_left = next(leg for other, leg, _ in scaled if other is wish).quantity <= _NONE
-        given_up.append(Skipped(wish.symbol, Side.BUY, wish.quantity, NO_CASH if nothing_left else reason))
-        wishes = [other for other in wishes if other is not wish]
-    return _Afforded((), tuple(given_up), ())
-
-
-def _scaled(
-    wishes: list[Leg], symbols: Symbols, scale: Decimal, cash: Decimal, costs: Costs
-) -> list[tuple[Leg, Leg, Decimal]]:
-    """Each wish with what of it the cash pays for, and what that takes."""
-    left, scaled = cash, []
-    for wish in wishes:
-        symbol, price = symbols[wish.symbol], wish.reference_price
-        quantity = symbol.in_one_order(wish.quantity * scale)
-        taken = costs.to_buy(quantity, price)
-        if taken > left:  # roundings can add up to more than there is
-            quantity = symbol.in_one_order(costs.affordable(left, price))
-            taken = costs.to_buy(quantity, price)
-        left -= taken if quantity > _NONE else _NONE
-        scaled.append((wish, Leg(wish.symbol, Side.BUY, quantity, price), taken))
-    return scaled
-
-
-def _why_not(quantity: Decimal, price: Decimal, symbol: Symbol, band: Decimal) -> str:
-    """The reason so much may not be ordered at this price, or nothing."""
-    notional = quantity * price
-    if quantity <= _NONE or quantity < symbol.min_quantity:
-        return BELOW_STEP
-    if notional < symbol.min_notional:
-        return BELOW_NOTIONAL
-    return WITHIN_BAND if notional < band else ""
+    legs, skipped = _plan(_BUY, purchase.wishes, (*changes.not_bought, *purchase.given_up), prices)
+    return Plan(legs, (*unpriced, *skipped))

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from market.core.symbols import Symbol
 from portfolio.core.book import Book
 from portfolio.core.orders import Side, Skipped
 from portfolio.core.rebalance import Aim, Target
@@ -17,10 +16,13 @@ class Waiting:
     symbols: Mapping[str, str] = field(default_factory=dict)
     reserved: Mapping[str, Decimal] = field(default_factory=dict)
 
-    def left_as_it_is(self, aim: Aim, book: Book, symbols: Mapping[str, Symbol]) -> Aim:
-        """The aim with every frozen symbol at what is held of it, so that it is neither bought nor sold."""
-        held = {name: book.of(symbols[name].base) for name in self.symbols if name in aim.wanted}
-        return aim._replace(wanted={**aim.wanted, **held}) if held else aim
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self.symbols or self.reserved)
+
+    def left_as_it_is(self, aim: Aim) -> Aim:
+        """The aim without the frozen symbols, so that none is bought or sold."""
+        return aim._replace(wanted={name: steps for name, steps in aim.wanted.items() if name not in self.symbols})
 
     def skipped(self, target: Target) -> Iterator[Skipped]:
         """What was wanted of frozen symbols, and why it is not ordered."""

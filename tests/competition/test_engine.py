@@ -18,7 +18,8 @@ from portfolio.core.book import Book, MissingPrice, fold, value_of
 from portfolio.core.brokers import Broker, OutcomeUnknown, PaperBroker
 from portfolio.core.decisions import Action, Bounds, Decision, Limits, Verdict, VerdictKind, Violation
 from portfolio.core.orders import Execution, Order, OrderState
-from portfolio.core.rebalance import NO_CASH, NO_PRICE
+from portfolio.core.purchases import NO_CASH
+from portfolio.core.rebalance import NO_PRICE
 from tests.notation import (
     HOLD,
     MONDAY,

@@ -12,12 +12,9 @@ from market.core.symbols import Symbol, round_down_to_step
 from portfolio.core.book import Book, Journal, MissingPrice, fill_journal, fold, overdrawn, value_of
 from portfolio.core.brokers import Costs, PaperBroker
 from portfolio.core.orders import Order, Side
+from portfolio.core.purchases import BELOW_NOTIONAL, BELOW_STEP, NO_CASH, WITHIN_BAND
 from portfolio.core.rebalance import (
-    BELOW_NOTIONAL,
-    BELOW_STEP,
-    NO_CASH,
     NO_PRICE,
-    WITHIN_BAND,
     Aim,
     Leg,
     Plan,
@@ -27,6 +24,7 @@ from portfolio.core.rebalance import (
     set_course,
 )
 from tests.notation import MONDAY, B, D, P, S, W, coin, held, legs, listed, many, skips
+from tests.portfolio import decimal_planner
 
 USUAL = Costs(D(10), D(5))  # 0.1 % fee, 0.05 % slippage
 
@@ -46,7 +44,7 @@ class Fund:
         return value_of(self.book, self.prices, self.symbols, "USDT")
 
     def aim(self) -> Aim:
-        return set_course(self.value, self.book, self.prices, self.symbols, self.target, self.costs).aim
+        return set_course(self.book, self.prices, self.symbols, self.target, self.costs).aim
 
     def wanted(self) -> Mapping[str, Decimal]:
         return self.aim().wanted
@@ -388,3 +386,15 @@ def test_the_value_falls_by_what_trading_costs_and_by_nothing_else(fund: Fund) -
     stated = (fund.costs.fee_bps + fund.costs.slippage_bps) / 10_000
     lost = fund.value - fund.rebalanced().value
     assert 0 <= lost <= traded * (stated + fund.costs.fee_bps * fund.costs.slippage_bps / 10**8) + D("0.01") * 1000
+
+
+@many
+@given(st.one_of(any_fund(), tidy_fund()))
+def test_whole_numbers_come_to_what_decimals_come_to(fund: Fund) -> None:
+    found = set_course(fund.book, fund.prices, fund.symbols, fund.target, fund.costs)
+    costs = decimal_planner.DecimalCosts(fund.costs.fee_bps, fund.costs.slippage_bps)
+    with decimal_planner.in_many_digits():
+        plain = decimal_planner.set_course(fund.value, fund.book, fund.prices, fund.symbols, fund.target, costs)
+    assert found.aim.wanted == plain.aim.wanted
+    assert (found.sells, found.buys) == (plain.sells[:2], plain.buys[:2])
+    assert (found.funded.balances, found.after) == (plain.funded, fund.rebalanced().book)
