@@ -116,9 +116,9 @@ def test_a_book_that_changed_under_a_turn_is_quarantined_and_the_previous_book_s
     )
     token = uuid.uuid4()
     Turn.objects.filter(id=turn.id).update(token=token, lease_until=stage.now + HOUR)
-    wrong = record._replace(book_before=Book({"USDT": Decimal(9999)}))
+    record.book_before = Book({"USDT": Decimal(9999)})
     with pytest.raises(settling.Mismatch, match="before the turn"):
-        settling.settle(turn.id, token, 1, stage.now, wrong, stage.now)
+        settling.settle(turn.id, token, 1, stage.now, record, stage.now)
     assert Journal.objects.filter(portfolio__entry__slug="btc-hold").count() == 1
     assert settling.quarantine(turn.id, token, "mismatch", stage.now)
     stage.tick(stage.now + timedelta(seconds=61))
