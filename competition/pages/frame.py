@@ -6,16 +6,18 @@ another one in its place.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 from django.urls import reverse
 
 from agents.models import SIMULATED_PREFIXES
 from competition.core.rules import Rules
 from competition.core.states import SeasonState
-from competition.models import Entry, Season
+from competition.models import Entry, Heartbeat, Season
 from competition.pages.figures import Moment
+from competition.pages.stale import stale_since
 from competition.pages.text import line
 
 SWITCH_LENGTH = 8
@@ -51,13 +53,14 @@ class SeasonHead:
 class Frame:
     """`seasons` are the newest ones, for the switch; `board` is the slug of the season that Board and Rules lead to.
 
-    `as_of` is when the prices were taken that everybody traded at.
+    `as_of` is when the prices were taken that everybody traded at; `stale` when anything last ran, if long ago.
     """
 
     seasons: tuple[Link, ...] = ()
     season: SeasonHead | None = None
     board: str = ""
     as_of: Moment | None = None
+    stale: Moment | None = None
 
 
 class NotThere(Http404):
@@ -88,9 +91,14 @@ def season_named(slug: str) -> Season:
     return season
 
 
-def frame_of(season: Season, as_of: Moment | None = None) -> Frame:
-    """The frame of a page about one season, which must come from `current_season` or `season_named`."""
-    return Frame(season_links(), head_of(season), season.slug, as_of)
+def frame_of(season: Season, as_of: Moment | None = None, *, now: datetime | None = None) -> Frame:
+    """The frame of a page about one season, which must come from `current_season` or `season_named`.
+
+    Without `now` it says nothing about staleness: a page that is kept until the season changes could not.
+    """
+    beat: datetime | None = season.beat_at  # type: ignore[attr-defined]  # annotated by `_public`
+    stale = stale_since(now, beat) if now and season.state == SeasonState.OPEN else None
+    return Frame(season_links(), head_of(season), season.slug, as_of, stale)
 
 
 def head_of(season: Season) -> SeasonHead:
@@ -135,4 +143,6 @@ def _links(listed: Sequence[tuple[str, str]]) -> tuple[Link, ...]:
 def _public() -> QuerySet[Season]:
     scripted = Q.create([Q(agent__model__startswith=prefix) for prefix in SIMULATED_PREFIXES], connector=Q.OR)
     offline = Entry.objects.filter(scripted, season=OuterRef("pk"))
-    return Season.objects.exclude(state=SeasonState.DRAFT.value).annotate(has_offline=Exists(offline))
+    beat = Heartbeat.objects.order_by("-at").values("at")[:1]
+    public = Season.objects.exclude(state=SeasonState.DRAFT.value)
+    return public.annotate(has_offline=Exists(offline), beat_at=Subquery(beat))

@@ -1,4 +1,5 @@
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from competition.pages.calls import call_numbered, call_page, call_text, season_slug_of
@@ -11,7 +12,7 @@ from competition.views.answers import answer
 def call(request: HttpRequest, call_id: int) -> HttpResponse:
     found = call_numbered(call_id)
     season = season_named(season_slug_of(found))
-    return answer(request, "call.html", {"frame": frame_of(season), "page": call_page(found)})
+    return answer(request, "call.html", {"frame": frame_of(season, now=timezone.now()), "page": call_page(found)})
 
 
 @require_safe
@@ -26,4 +27,4 @@ def call_json(request: HttpRequest, call_id: int) -> HttpResponse:
 def firm(request: HttpRequest, season_slug: str, slug: str, number: int) -> HttpResponse:
     season = season_named(season_slug)
     page = firm_page(season, slug, number, request.GET.get("attempt", ""))
-    return answer(request, "firm.html", {"frame": frame_of(season), "page": page})
+    return answer(request, "firm.html", {"frame": frame_of(season, now=timezone.now()), "page": page})

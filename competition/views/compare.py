@@ -1,4 +1,5 @@
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from competition.pages.compare import compare_page
@@ -12,4 +13,6 @@ def compare(request: HttpRequest, season_slug: str) -> HttpResponse:
     season = season_named(season_slug)
     progress = progress_of(season)
     page = compare_page(season, request.GET.getlist("e"), progress)
-    return answer(request, "compare.html", {"frame": frame_of(season, as_of(progress)), "page": page})
+    return answer(
+        request, "compare.html", {"frame": frame_of(season, as_of(progress), now=timezone.now()), "page": page}
+    )

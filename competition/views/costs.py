@@ -11,4 +11,4 @@ from competition.views.answers import answer
 def costs(request: HttpRequest, season_slug: str) -> HttpResponse:
     season = season_named(season_slug)
     page = costs_page(season, timezone.now())
-    return answer(request, "costs.html", {"frame": frame_of(season), "page": page})
+    return answer(request, "costs.html", {"frame": frame_of(season, now=timezone.now()), "page": page})

@@ -1,4 +1,5 @@
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from competition.pages.entries import entry_page
@@ -14,5 +15,5 @@ def entry(request: HttpRequest, season_slug: str, slug: str) -> HttpResponse:
     season = season_named(season_slug)
     progress = progress_of(season)
     page = entry_page(season, slug, progress, decisions_page=decisions, trades_page=trades)
-    context = {"frame": frame_of(season, as_of(progress)), "page": page}
+    context = {"frame": frame_of(season, as_of(progress), now=timezone.now()), "page": page}
     return answer(request, "entry.html", context, fragment=fragment_of(request, ("decisions", "trades")))

@@ -1,4 +1,5 @@
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from competition.pages.frame import frame_of, season_named
@@ -15,5 +16,5 @@ def market(request: HttpRequest, season_slug: str, symbol: str) -> HttpResponse:
     season = season_named(season_slug)
     progress = progress_of(season)
     page = market_page(season, symbol, progress, wish)
-    context = {"frame": frame_of(season, as_of(progress)), "page": page}
+    context = {"frame": frame_of(season, as_of(progress), now=timezone.now()), "page": page}
     return answer(request, "market.html", context, fragment=fragment_of(request, ("trades",)))

@@ -11,6 +11,7 @@ from competition.pages.frame import archive_frame
 from competition.pages.history import page_number
 from competition.pages.reliability import reliability_page
 from competition.pages.seasons import archive_page
+from competition.pages.stale import newest_beat, stale_since
 from competition.pages.status import status_page
 from competition.views.answers import THEMES, answer, fragment_of
 
@@ -25,8 +26,11 @@ def seasons(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
+    fragment = fragment_of(request, ("status", "stale"))
+    if fragment == "stale":  # asked for by every page of an open season: one query
+        return answer(request, "parts/_stale.html", {"stale": stale_since(timezone.now(), newest_beat())})
     context = {"frame": archive_frame(), "page": status_page(timezone.now())}
-    return answer(request, "status.html", context, fragment=fragment_of(request, ("status",)))
+    return answer(request, "status.html", context, fragment=fragment)
 
 
 @require_safe
