@@ -6,11 +6,12 @@ products of those are exact by nature, and each rounding is a division that is s
 """
 
 from collections.abc import Iterable
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 EXACT = Context(prec=200, traps=[InvalidOperation])
 PLACES = 18
 ATOMS: int = 10**PLACES  # in one
+_WHOLE = Context(prec=200, traps=[InvalidOperation, Inexact])
 _ATOM, _PLACES = Decimal(1).scaleb(-PLACES), Decimal(PLACES)
 
 
@@ -20,11 +21,10 @@ class NotExact(ValueError):
 
 def atoms(amount: Decimal) -> int:
     """How many atoms of 10^-18 these are. Raises `NotExact` where a part of one would be left over."""
-    scaled = EXACT.scaleb(amount, _PLACES)
-    whole = int(scaled)
-    if whole != scaled:
-        raise NotExact(f"{amount} has more than {PLACES} decimals")
-    return whole
+    try:
+        return int(_WHOLE.to_integral_exact(_WHOLE.scaleb(amount, _PLACES)))
+    except Inexact:
+        raise NotExact(f"{amount} has more than {PLACES} decimals") from None
 
 
 def atoms_up(amount: Decimal, places: int = PLACES) -> int:

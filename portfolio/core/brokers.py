@@ -11,6 +11,7 @@ from market.core.exact import ATOMS, EXACT, PLACES, atoms, from_atoms
 from market.core.symbols import Symbol, round_down_to_step
 from portfolio.core.orders import Execution, Fill, Order, OrderState, Side
 
+_ONE, _BUY = Decimal(1), Side.BUY
 _CENT = Decimal(1).scaleb(-8)  # in which the exchange accounts for amounts of quote
 ATOMS_PER_CENT: int = 10 ** (PLACES - 8)
 _PER_CENT = ATOMS * ATOMS_PER_CENT  # of the products of a price and a quantity, both in atoms
@@ -40,32 +41,35 @@ class Costs:
 
     fee_bps: Decimal
     slippage_bps: Decimal
-    _dearer: int = field(init=False, repr=False, compare=False)
-    _cheaper: int = field(init=False, repr=False, compare=False)
-    _fee: int = field(init=False, repr=False, compare=False)
+    _dearer: tuple[int, int] = field(init=False, repr=False, compare=False)  # as fractions: small numbers are quick
+    _cheaper: tuple[int, int] = field(init=False, repr=False, compare=False)
+    _fee: tuple[int, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        slip = atoms(self.slippage_bps.scaleb(-4, EXACT))
-        object.__setattr__(self, "_dearer", ATOMS + slip)
-        object.__setattr__(self, "_cheaper", ATOMS - slip)
-        object.__setattr__(self, "_fee", atoms(self.fee_bps.scaleb(-4, EXACT)))
+        slip = self.slippage_bps.scaleb(-4, EXACT)
+        object.__setattr__(self, "_dearer", EXACT.add(_ONE, slip).as_integer_ratio())
+        object.__setattr__(self, "_cheaper", EXACT.subtract(_ONE, slip).as_integer_ratio())
+        object.__setattr__(self, "_fee", self.fee_bps.scaleb(-4, EXACT).as_integer_ratio())
 
     def price(self, side: Side, reference_price: int) -> int:
         """The price in atoms at which an order against `reference_price`, in atoms, is executed.
 
         Slippage moves it against the trader, and so does rounding.
         """
-        if side is Side.BUY:
-            return -(-reference_price * self._dearer // ATOMS)
-        return reference_price * self._cheaper // ATOMS
+        if side is _BUY:
+            times, parts = self._dearer
+            return -(-reference_price * times // parts)
+        times, parts = self._cheaper
+        return reference_price * times // parts
 
     def amounts(self, side: Side, unit: int, count: int) -> tuple[int, int]:
         """What changes hands for `count` times `unit`, an amount of quote in 10^-36, and the fee on it, both in 10^-8.
 
         Rounded against the trader.
         """
-        amount = -(-unit * count // _PER_CENT) if side is Side.BUY else unit * count // _PER_CENT
-        return amount, -(-amount * self._fee // ATOMS)
+        amount = -(-unit * count // _PER_CENT) if side is _BUY else unit * count // _PER_CENT
+        times, parts = self._fee
+        return amount, -(-amount * times // parts)
 
     def executed(self, side: Side, quantity: Decimal, reference_price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Price, quote amount and fee in quote for `quantity` against `reference_price`.
@@ -87,8 +91,9 @@ class Costs:
 
     def affordable_atoms(self, cash: int, price: int) -> int:
         """`affordable` in atoms, from cash in atoms, at a price that includes slippage."""
+        times, parts = self._fee
         for kept_back in range(3):  # each of the two roundings can take one unit of the last place
-            quantity = max(cash - kept_back * ATOMS_PER_CENT, 0) * ATOMS * ATOMS // (price * (ATOMS + self._fee))
+            quantity = max(cash - kept_back * ATOMS_PER_CENT, 0) * ATOMS * parts // (price * (parts + times))
             if sum(self.amounts(Side.BUY, price, quantity)) * ATOMS_PER_CENT <= cash:
                 return quantity
         raise ArithmeticError(f"nothing of {from_atoms(cash)} is affordable at {from_atoms(price)}")

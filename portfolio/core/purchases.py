@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from market.core.exact import EXACT
-from market.core.symbols import Symbol
+from market.core.symbols import Filters, Symbol
 from portfolio.core.brokers import ATOMS_PER_CENT, Costs
 from portfolio.core.orders import Side
 
@@ -21,7 +21,7 @@ class Coin(NamedTuple):
     """A priced symbol of a turn. `price` is in atoms; `unit` is what a step is worth at it, in 10^-36 of the quote.
 
     A value times `share`, divided by `divisor`, is how many steps the target wants of it. `steps` are held, and `dust`
-    atoms besides. The filters: `step` in atoms, `least` and `most` of an order in steps, `smallest` as `unit`.
+    atoms besides; a `step` is so many atoms, and an order has at most `most` of them.
     """
 
     symbol: Symbol
@@ -32,9 +32,8 @@ class Coin(NamedTuple):
     steps: int
     dust: int
     step: int
-    least: int
     most: int
-    smallest: int
+    filters: Filters
 
     def quantity(self, steps: int) -> Decimal:
         """So many steps, as the exchange writes them."""
@@ -55,10 +54,10 @@ class Purchase(NamedTuple):
 
 def why_not(coin: Coin, steps: int, band: int) -> str:
     """The reason so many steps may not be ordered, or nothing. `band` is the smallest amount there is to be."""
-    if steps <= 0 or steps < coin.least:
+    if steps <= 0 or steps < coin.filters.least:
         return BELOW_STEP
     notional = steps * coin.unit
-    if notional < coin.smallest:
+    if notional < coin.filters.smallest:
         return BELOW_NOTIONAL
     return WITHIN_BAND if notional < band else ""
 

@@ -189,8 +189,7 @@ def _surveyed(book: Book, prices: Prices, symbols: Symbols, target: Target) -> t
         unit = price * step
         steps, dust = divmod(held, step) if held else (0, 0)
         value += held * price
-        sizes = step, filters.least, filters.most, filters.smallest
-        coins.append(Coin(symbol, price, unit, share, unit * parts, steps, dust, *sizes))
+        coins.append(Coin(symbol, price, unit, share, unit * parts, steps, dust, step, filters.most, filters))
     return coins, value, cash
 
 
