@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from competition.backtest_models import Backtest, Sweep
+from competition.core.states import BacktestState
 from competition.services.backtest_requests import BacktestWish, data_of, label_of, parameters_from
 from competition.services.backtests import KEY_LENGTH, UNFINISHED, Asker, request_backtest
 from market.core.canonical import sha256_of
@@ -68,6 +69,11 @@ def waiting_in(sweep: Sweep) -> list[str]:
     """The keys of its backtests that nobody has finished, oldest first."""
     unfinished = sweep.backtests.filter(state__in=UNFINISHED).order_by("id")
     return list(unfinished.values_list("key", flat=True))
+
+
+def is_played(sweep: Sweep, now: datetime) -> bool:
+    """Whether a worker holds any of its backtests, by a lease that has not run out."""
+    return sweep.backtests.filter(state=BacktestState.RUNNING.value, lease_until__gt=now).exists()
 
 
 def lines_of_sweep(sweep: Sweep) -> list[SweepLine]:

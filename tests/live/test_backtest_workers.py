@@ -16,15 +16,17 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connections
 from django.utils import timezone
+from tqdm import tqdm
 
 from competition.backtest_models import Backtest, BacktestRun
 from competition.core.states import BacktestState
+from competition.management.commands import sweep as sweeping
 from competition.models import Cycle, Season, Standing
 from competition.services import backtest_requests, backtests
 from competition.services.backtest_reads import result_of
 from competition.services.backtest_requests import data_of
 from competition.services.backtest_runs import run_backtest, run_due
-from competition.services.backtests import Asker, cancel, request_backtest
+from competition.services.backtests import Asker, cancel, claim, request_backtest
 from competition.services.sweeps import ask_for_sweep, waiting_in
 from competition.tasks import play_backtest, play_backtests
 from config.celery import app
@@ -171,6 +173,18 @@ def test_a_sweep_plays_each_agent_over_each_window_with_each_seed(capsys) -> Non
     ]
     assert told.count("done") == 4
     assert Backtest.objects.count() == 4
+
+
+@pytest.mark.django_db
+def test_a_sweep_whose_only_worker_died_half_way_says_so_and_does_not_wait_for_ever(monkeypatch) -> None:
+    common = {"agents": ("equal-weight",), "symbols": ("BTCUSDT",), "source": "synthetic"}
+    sweep = ask_for_sweep(common, [("2024-01-01", "2024-02-01")], (1, 2), timezone.now())
+    done, died = waiting_in(sweep)
+    run_backtest(done, timezone.now, uuid.uuid4())
+    claim(died, uuid.uuid4(), timezone.now() - backtests.LEASE)
+    monkeypatch.setattr(sweeping, "PATIENCE_S", sweeping.LOOK_EVERY_S / 2)
+    with tqdm(total=2, disable=True) as unseen, pytest.raises(CommandError, match="No worker has played any of 1"):
+        sweeping._wait(sweep, 2, unseen)
 
 
 def test_two_workers_share_a_sweep_and_begin_nothing_twice(own_database: str) -> None:

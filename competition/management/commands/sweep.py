@@ -19,7 +19,14 @@ from competition.backtest_models import Sweep
 from competition.management.backtest_flags import add_common_flags, common_of, told_with_flags
 from competition.services.backtest_requests import BacktestRefused
 from competition.services.backtest_runs import run_backtest
-from competition.services.sweeps import SweepLine, SweepRefused, ask_for_sweep, lines_of_sweep, waiting_in
+from competition.services.sweeps import (
+    SweepLine,
+    SweepRefused,
+    ask_for_sweep,
+    is_played,
+    lines_of_sweep,
+    waiting_in,
+)
 from competition.tasks import play_backtest
 
 LOOK_EVERY_S = 0.2
@@ -91,15 +98,20 @@ def _play(sweep: Sweep, *, here: bool) -> None:
 
 
 def _wait(sweep: Sweep, total: int, bar: Any) -> None:
-    """Until all have ended. A worker that nobody sees for a while is told of, with what to do."""
-    seen_at = time.monotonic()
+    """Until all have ended. When nobody plays any of them for a while, that is told, with what to do.
+
+    A worker that died leaves its backtest running, with a lease that has run out: that is no sign of life.
+    """
+    seen_at, ended = time.monotonic(), 0
     while left := waiting_in(sweep):
-        if sweep.backtests.filter(state="running").exists() or total - len(left) > bar.n:
+        ended_since = total - len(left) - ended
+        if ended_since or is_played(sweep, timezone.now()):
             seen_at = time.monotonic()
-        bar.update(total - len(left) - bar.n)
+        ended += ended_since
+        bar.update(ended_since)
         if time.monotonic() - seen_at > PATIENCE_S:
             raise CommandError(
-                f"No worker has taken any of {len(left)} backtests for {PATIENCE_S:.0f} s. They stay in the queue; "
+                f"No worker has played any of {len(left)} backtests for {PATIENCE_S:.0f} s. They stay in the queue; "
                 "start a worker (celery --app config.celery worker --queues backtest), or play them with --here."
             )
         time.sleep(LOOK_EVERY_S)
