@@ -1,4 +1,4 @@
-"""What to answer when the database does not; in the admin, which content security policy holds and who changes what."""
+"""What to answer when the database does not; of the admin, where it is, which policy holds and who changes what."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -7,6 +7,7 @@ from typing import cast
 from django.conf import settings
 from django.db.utils import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.http.request import split_domain_port, validate_host
 from django.template import loader
 from django.views.decorators.csp import csp_override
 
@@ -15,6 +16,7 @@ from competition.services.acting import acting
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 10
+PUBLIC_URLS = "config.urls_public"
 
 
 class DatabaseAway:
@@ -34,6 +36,19 @@ def _away(request: HttpRequest, outage: Exception) -> HttpResponse:
     logger.error("%s could not be served, the database is away: %s", request.path, str(outage).strip())
     page = loader.render_to_string("503.html")
     return HttpResponse(page, status=503, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+class AdminHost:
+    """Where ADMIN_HOSTS are named, any other host has addresses without an admin: nothing there gives it away."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        domain, _ = split_domain_port(request.META.get("HTTP_HOST", ""))  # one that is not ours is refused further in
+        if settings.ADMIN_HOSTS and not validate_host(domain, settings.ADMIN_HOSTS):
+            request.urlconf = PUBLIC_URLS
+        return self.get_response(request)
 
 
 class AdminPolicy:
@@ -66,4 +81,4 @@ class WhoChanges:
 
 
 def _is_admin(request: HttpRequest) -> bool:
-    return request.path_info.startswith(f"/{settings.ADMIN_PATH}")
+    return request.path_info.startswith(f"/{settings.ADMIN_PATH}") and getattr(request, "urlconf", "") != PUBLIC_URLS

@@ -62,6 +62,8 @@ API_READS_PER_MINUTE = env.count("API_READS_PER_MINUTE", default=240)
 API_WRITES_PER_MINUTE = env.count("API_WRITES_PER_MINUTE", default=10)
 # Path of the admin, so that it need not be guessable.
 ADMIN_PATH = env.url_path("ADMIN_PATH", default="admin/")
+# Host names that alone lead to the admin, such as admin.internal; under any other there is none. Empty: all do.
+ADMIN_HOSTS = env.list("ADMIN_HOSTS", default=[])
 # For tests: an exchange double on this machine, http://127.0.0.1:PORT, instead of the exchange. No other host is taken.
 EXCHANGE_DOUBLE = env.str("EXCHANGE_DOUBLE", default="")
 # Secret: key of the account on the Binance spot testnet at which seasons with execution "testnet" trade.
@@ -100,6 +102,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "competition.middleware.AdminHost",
     "competition.middleware.AdminPolicy",
     "competition.api.edge.ApiEdge",
     "django.contrib.sessions.middleware.SessionMiddleware",

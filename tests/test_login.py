@@ -115,3 +115,26 @@ def test_production_settings_pass_the_deployment_check() -> None:
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert "no issues" in done.stdout
+
+
+def test_where_the_admin_has_hosts_of_its_own_it_is_nowhere_else(ada: User, settings: Settings, client: Client) -> None:
+    settings.ALLOWED_HOSTS = ["arena.example.org", "admin.internal"]
+    settings.ADMIN_HOSTS = ["admin.internal"]
+    client.force_login(ada, backend="django.contrib.auth.backends.ModelBackend")
+    nowhere = client.get("/nowhere/", headers={"host": "arena.example.org"})
+    for address in ("/admin/", "/admin", "/admin/login/", "/admin/competition/season/", "/admin/nowhere/"):
+        outside = client.get(address, headers={"host": "arena.example.org"})
+        assert outside.status_code == 404
+        assert outside.content.replace(address.encode(), b"/nowhere/") == nowhere.content
+        assert {**outside.headers, "Content-Length": ""} == {**nowhere.headers, "Content-Length": ""}
+        assert client.post(address, headers={"host": "arena.example.org:8000"}).status_code == 404
+        forwarded = {"host": "arena.example.org", "X-Forwarded-Host": "admin.internal"}
+        assert client.get(address, headers=forwarded).status_code == 404
+    assert client.get("/admin/", headers={"host": "admin.internal"}).status_code == 200
+    assert client.get("/admin/", headers={"host": "elsewhere.example"}).status_code == 400
+
+
+def test_no_public_file_tells_another_path_of_the_admin(client: Client, settings: Settings) -> None:
+    settings.ADMIN_PATH = "behind-the-curtain/"
+    for address in ("/robots.txt", "/speculation-rules.json", "/llms.txt", "/nowhere/"):
+        assert "curtain" not in client.get(address).content.decode()

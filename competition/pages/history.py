@@ -15,7 +15,7 @@ from competition.pages.words import Deed, deed_of, weights_text
 from portfolio.core.orders import Side
 from portfolio.models import Fill, Portfolio
 
-PAGE_LENGTH = 25
+PAGE_LENGTH = 26  # half a year of weeks
 PAGES_MAX = 1_000_000
 
 _ENTRY, _AGENT = "order__portfolio__entry", "order__portfolio__entry__agent"

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.sitemaps import Sitemap
 from django.contrib.syndication.views import Feed
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -105,8 +104,11 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def speculation(request: HttpRequest) -> HttpResponse:
-    """Rules by which a browser fetches a page of ours when somebody is about to click on a link to it."""
-    away = [f"/{settings.ADMIN_PATH}*", "/api/*", "/static/*", "/*\\?(.+)", "/*.json", "/*.csv", "/*.png"]
+    """Rules by which a browser fetches a page of ours when somebody is about to click on a link to it.
+
+    The admin is named by its usual path: another one is not told here, and no page of ours leads to it.
+    """
+    away = ["/admin/*", "/api/*", "/static/*", "/*\\?(.+)", "/*.json", "/*.csv", "/*.png"]
     where = {"and": [{"href_matches": "/*"}, {"not": {"href_matches": away}}]}
     rules = {"prefetch": [{"source": "document", "where": where, "eagerness": "moderate"}]}
     response = JsonResponse(rules, content_type="application/speculationrules+json")

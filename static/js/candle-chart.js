@@ -72,6 +72,9 @@
   );
   const drawn = createSeriesMarkers(series, marks());
   chart.timeScale().fitContent();
+  // Room on the left too, or the words at the oldest trades are cut off.
+  const shown = chart.timeScale().getVisibleLogicalRange();
+  if (shown) chart.timeScale().setVisibleLogicalRange({ from: shown.from - 3, to: shown.to });
   plot.classList.add("is-drawn");
 
   isNarrow.addEventListener("change", () => drawn.setMarkers(marks()));

@@ -1,5 +1,8 @@
 """Whatever is typed into the address bar: a page, or a 404 that leads on. Never a 500, never another board."""
 
+import gzip
+import tracemalloc
+
 import pytest
 from django.test import Client
 
@@ -113,3 +116,25 @@ def test_the_first_value_of_a_repeated_parameter_does_not_win_over_the_last(play
 
 def test_a_host_that_is_not_ours_gets_a_400(played: Played, client: Client) -> None:
     assert client.get("/", headers={"host": "elsewhere.example"}).status_code == 400
+
+
+@pytest.mark.parametrize("pieces", ["bytes=0-0", "bytes=-1", "bytes=" + ",".join(f"{n}-{n}" for n in range(500))])
+@pytest.mark.parametrize("address", ["/s/played/", "/s/played/equity.json", "/s/played/c/1/", "/api/v1/seasons"])
+def test_a_page_asked_for_in_pieces_comes_whole(played: Played, client: Client, address: str, pieces: str) -> None:
+    response = client.get(address, headers={"Range": pieces})
+    assert response.status_code == 200
+    assert "Content-Range" not in response.headers
+    assert len(response.content) > 400
+
+
+@pytest.mark.parametrize("address", ["/backtests/new/", "/backtests/new/check/", "/theme/", "/api/v1/backtest/run"])
+def test_what_is_sent_packed_is_never_unpacked(played: Played, client: Client, address: str) -> None:
+    bomb = gzip.compress(b"agents=" + b"x" * 50_000_000)
+    tracemalloc.start()
+    response = client.post(
+        address, bomb, content_type="application/x-www-form-urlencoded", headers={"Content-Encoding": "gzip"}
+    )
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert response.status_code < 500
+    assert most < 20_000_000
