@@ -37,6 +37,8 @@ from tests.databases import (  # noqa: E402
     shelf,  # noqa: F401
 )
 
+DEAR = ("browser", "tests/live/", "tests/schedules/", "tests/simulation/", "tests/agents/test_llm_process.py")
+
 name_template(os.environ)
 
 admin.autodiscover()  # config/urls.py does so, and tests look at the admin without having asked for a page
@@ -49,7 +51,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     groups = {item: _group(item) for item in items}
     sizes = Counter(groups.values())
-    dear = {"browser", *(groups[item] for item in items if item.get_closest_marker("processes"))}
+    dear = {group for item, group in groups.items() if group.startswith(DEAR) or item.get_closest_marker("processes")}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: (groups[item] not in dear, -sizes[groups[item]]))

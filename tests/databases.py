@@ -25,7 +25,7 @@ def migrated_template(django_db_blocker) -> str:
     name = os.environ[TEMPLATE]
     with django_db_blocker.unblock(), maintenance() as admin:
         admin.execute("SELECT pg_advisory_lock(hashtext(%s))", [name])
-        if not admin.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+        if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
             _create(draft := f"{name}_draft", "template1")
             with connected_to(draft):
                 call_command("migrate", verbosity=0)

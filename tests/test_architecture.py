@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,13 @@ def is_core(path: str) -> bool:
     return layer_of(path) is not None and path.split("/")[1] == "core"
 
 
-def imports(path: str, text: str) -> Iterator[tuple[int, str]]:
+@cache
+def imports(path: str, text: str) -> tuple[tuple[int, str], ...]:
     """Line and dotted name of everything a file imports, wherever in it; `from a import b` counts as `a.b`."""
+    return tuple(_imports(path, text))
+
+
+def _imports(path: str, text: str) -> Iterator[tuple[int, str]]:
     package = path.removesuffix(".py").split("/")[:-1]
     for node in ast.walk(ast.parse(text, path)):
         if isinstance(node, ast.Import):
