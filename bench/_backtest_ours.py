@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import numpy as np
 
-STEPS_S = {"weekly": 3600, "half": 3600, "three": 3600, "arrays": 60, "called": 60}
+STEPS_S = {"weekly": 3600, "half": 3600, "three": 3600, "read": 3600, "arrays": 60, "called": 60}
 AGENTS = {"three": 3}  # else one
 TIMEFRAMES = {3600: "1h", 60: "1m"}
 SPANS = {"fast": 50, "slow": 200}
@@ -69,7 +69,7 @@ def agent_of(work: str):
     from agents.core.constant_agent import ConstantAgent
     from agents.core.rule_agents import rule_agent
 
-    if work in ("weekly", "half", "three"):
+    if work in ("weekly", "half", "three", "read"):
         return ConstantAgent(None)
     return rule_agent("rule/ema-cross", SPANS) if work == "arrays" else CalledCross()
 
@@ -82,6 +82,8 @@ def play(work: str, stage, agent):
         wishes = wishes_of(agent, stage, lambda looked_at: None)
         played = play_wishes("bench", stage, wishes)
         curve = curve_of(played, stage)
+    if work == "read":  # every fill and posting, which are made when they are read
+        assert all(journal.postings for journal in played.journals)
     return played, curve
 
 
