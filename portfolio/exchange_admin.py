@@ -8,7 +8,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from market.admin_facts import FactAdmin, FactInline, number, related, state
-from portfolio.exchange_models import AttemptChange, ExchangeTrade, Incident, OrderAttempt, TradingHalt, VenueEpoch
+from portfolio.exchange_models import (
+    AttemptChange,
+    ExchangeTrade,
+    FoundOrder,
+    Incident,
+    OrderAttempt,
+    TradingHalt,
+    VenueEpoch,
+)
 
 
 class ChangeInline(FactInline):
@@ -54,6 +62,27 @@ class OrderAttemptAdmin(FactAdmin):
         number("deviation_bps"),
     )
     inlines = (ChangeInline, TradeInline)
+
+
+@admin.register(FoundOrder)
+class FoundOrderAdmin(FactAdmin):
+    list_display = (
+        "found_at",
+        "client_order_id",
+        related("portfolio__key", "portfolio"),
+        number("executed"),
+        "symbol",
+        "goes_on",
+        "is_booked",
+    )
+    list_select_related = ("portfolio",)
+    search_fields = ("client_order_id", "portfolio__key")
+    date_hierarchy = "found_at"
+    ordering = ("-id",)
+    fields = (
+        *("portfolio", "cycle_number", "client_order_id", "symbol", "side", "epoch", "exchange_order_id"),
+        *(number("quantity"), number("executed"), number("quote_amount"), "goes_on", "is_booked", "found_at"),
+    )
 
 
 @admin.register(VenueEpoch)

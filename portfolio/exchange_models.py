@@ -5,10 +5,12 @@ never changes, that states change along `core/order_attempts.py` only, that a ne
 and that every state it was ever in is kept, with instant and reason. The rest is appended and never edited.
 """
 
+from datetime import datetime
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from portfolio.core.book import AMOUNT_BOUND as BOUND
 from portfolio.core.order_attempts import EXECUTED, LIVE, AttemptState, Refusal
@@ -149,6 +151,60 @@ class ExchangeTrade(models.Model):
         return Fill(
             *(self.trade_id, order_id, self.symbol, side, self.quantity, self.price),
             *(self.quote_amount, self.fee, self.fee_asset, self.at),
+        )
+
+
+class FoundOrder(models.Model):
+    """An order of ours that the exchange carried out and our record had lost, when it was put back to an earlier state.
+
+    One that `goes_on` is taken up by its turn, as an attempt; one that `is_booked` is a correction in the ledger.
+    """
+
+    portfolio = models.ForeignKey("portfolio.Portfolio", on_delete=models.PROTECT, related_name="found_orders")
+    cycle_number = models.PositiveIntegerField()
+    order_id = models.CharField(max_length=36)
+    client_order_id = models.CharField(max_length=36, unique=True)
+    symbol = models.CharField(max_length=20)
+    side = models.CharField(max_length=4, choices=_words(Side))
+    epoch = models.PositiveSmallIntegerField()
+    exchange_order_id = models.BigIntegerField()
+    quantity = models.DecimalField(max_digits=38, decimal_places=18)
+    executed = models.DecimalField(max_digits=38, decimal_places=18)
+    quote_amount = models.DecimalField(max_digits=38, decimal_places=18)
+    trades = models.JSONField(help_text="as the exchange listed them: trade id, amounts as decimal strings, instant")
+    goes_on = models.BooleanField(help_text="its decision is on record, so that its turn takes it up")
+    is_booked = models.BooleanField(help_text="what it moved is posted as a correction")
+    found_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(executed__gt=0, executed__lte=F("quantity"), quantity__lt=BOUND),
+                name="found_order_executed",
+            ),
+            models.CheckConstraint(condition=~Q(goes_on=True, is_booked=True), name="found_order_counts_once"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["portfolio", "cycle_number"], name="found_order_of_week")]
+
+    def __str__(self) -> str:
+        return f"{self.client_order_id}: {self.executed.normalize():f} {self.symbol}"
+
+    def fills(self) -> tuple[Fill, ...]:
+        """Its trades as fills of its order."""
+        return tuple(
+            Fill(
+                trade_id=one["trade_id"],
+                client_order_id=self.order_id,
+                symbol=self.symbol,
+                side=Side(self.side),
+                quantity=Decimal(one["quantity"]),
+                price=Decimal(one["price"]),
+                quote_amount=Decimal(one["quote_amount"]),
+                fee=Decimal(one["fee"]),
+                fee_asset=one["fee_asset"],
+                at=datetime.fromisoformat(one["at"]),
+            )
+            for one in self.trades
         )
 
 

@@ -18,6 +18,7 @@ from portfolio.core.orders import Order as OrderValue
 from portfolio.exchange_models import (  # noqa: F401 - Django looks for models here
     AttemptChange,
     ExchangeTrade,
+    FoundOrder,
     Incident,
     OrderAttempt,
     Reconciliation,

@@ -37,6 +37,12 @@ def journals_of(portfolio_id: int) -> list[Journal]:
     return list(_values(rows, PostingRow.objects.filter(portfolio=portfolio_id).order_by("journal", "position")))
 
 
+def postings_of(portfolio_id: int, key: str) -> list[Posting]:
+    """What a portfolio's journal of this key moves; empty when there is none."""
+    rows = PostingRow.objects.filter(portfolio=portfolio_id, journal__key=key).order_by("position")
+    return [Posting(Account(row.account), row.asset, row.amount) for row in rows]
+
+
 def _values(journals: Iterable[JournalRow], postings: Iterable[PostingRow]) -> Iterable[Journal]:
     by_journal: defaultdict[int, list[Posting]] = defaultdict(list)
     for posting in postings:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from market.core.answers import ExchangeError
 from market.core.canonical import plain
@@ -32,7 +33,7 @@ from portfolio.core.reconciling import (
     order_findings,
 )
 from portfolio.core.venue_fills import VenueOrder
-from portfolio.exchange_models import ExchangeTrade, OrderAttempt, Reconciliation
+from portfolio.exchange_models import ExchangeTrade, FoundOrder, OrderAttempt, Reconciliation
 from portfolio.queries import books_of
 from portfolio.testnet import PAGE_ROWS, Testnet
 
@@ -113,11 +114,12 @@ def _our_record(epoch: int) -> OurRecord:
     ended = [one for one in attempts if one.state not in LIVE and one.exchange_order_id is not None]
     live = frozenset(one.client_order_id for one in attempts if one.state in LIVE)
     earlier = OrderAttempt.objects.filter(epoch__lt=epoch).values_list("client_order_id", flat=True)
+    found = list(_booked_without_a_turn(epoch))
     return OurRecord(
-        orders=tuple(_our_order(one) for one in ended),
+        orders=(*(_our_order(one) for one in ended), *(_found_order(one) for one in found)),
         live=live,
         silent=live | frozenset(earlier),
-        symbols=tuple(sorted({one.order.symbol for one in attempts})),
+        symbols=tuple(sorted({one.order.symbol for one in attempts} | {one.symbol for one in found})),
         moved=_moved(epoch),
     )
 
@@ -132,10 +134,19 @@ def _our_order(attempt: OrderAttempt) -> OurOrder:
     )
 
 
+def _booked_without_a_turn(epoch: int) -> QuerySet[FoundOrder]:
+    return FoundOrder.objects.filter(epoch=epoch, goes_on=False).order_by("id")
+
+
+def _found_order(found: FoundOrder) -> OurOrder:
+    return OurOrder(found.client_order_id, found.exchange_order_id, found.symbol, found.executed, found.quote_amount)
+
+
 def _moved(epoch: int) -> Amounts:
     """By how much the recorded trades of an epoch moved the account."""
     trades = ExchangeTrade.objects.filter(attempt__epoch=epoch).select_related("attempt__order")
     fills = [trade.fill(trade.attempt.order.client_order_id, Side(trade.attempt.order.side)) for trade in trades]
+    fills += [fill for found in _booked_without_a_turn(epoch) for fill in found.fills()]
     return moved_by(fills, listed_symbols({fill.symbol for fill in fills}))
 
 

@@ -38,6 +38,7 @@ from portfolio.core.venue_fills import NotYet, VenueOrder, execution_of
 from portfolio.core.venue_orders import RECV_WINDOW_MS, limit_order, market_order, payload_of, worst_price
 from portfolio.exchange_models import OrderAttempt
 from portfolio.models import Order as OrderRow
+from portfolio.restoring import is_there_already, why_its_week_is_over
 from portfolio.venue_session import (
     Session,
     begin_next,
@@ -107,8 +108,12 @@ class TestnetBroker:
         except BeyondTheLedger as beyond:
             attempts.give_up(row, self._session.epoch, f"never sent: {beyond}", now)
             return
-        outcome = self._session.exchange.send(attempt.payload, attempt.client_order_id)
-        self._record(attempt, outcome)
+        self._record(attempt, self._send(attempt))
+
+    def _send(self, attempt: OrderAttempt) -> Outcome:
+        if is_there_already(attempt.client_order_id):
+            return AlreadyThere()
+        return self._session.exchange.send(attempt.payload, attempt.client_order_id)
 
     def _why_never(self, row: OrderRow, last: OrderAttempt | None, now: datetime) -> str:
         """Why nothing is ever sent (again) for an order; nothing when it may be."""
@@ -116,7 +121,7 @@ class TestnetBroker:
             return f"{last.reason}; no time for another attempt" if last else why_too_late(WINDOW_OVER)
         if last is not None and last.number >= ATTEMPTS_MAX:
             return f"given up after {last.number} attempts; the last one: {last.reason}"
-        reason = why_not_sendable(self._session, row.value(), now)
+        reason = why_its_week_is_over(row) or why_not_sendable(self._session, row.value(), now)
         return f"never sent: {reason}" if reason else ""
 
     def _claim(self, row: OrderRow) -> OrderAttempt:

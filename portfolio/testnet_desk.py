@@ -1,6 +1,7 @@
 """How processes come to a testnet broker: with keys and a session on first use, without keys, or after the window."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from portfolio.core.brokers import OutcomeUnknown
 from portfolio.core.orders import Execution, Order, OrderState
 from portfolio.core.terms import VENUE, WINDOW_OVER, Terms
 from portfolio.models import Order as OrderRow
+from portfolio.restoring import Turns, recover
 from portfolio.testnet_broker import TestnetBroker, why_too_late
 from portfolio.venue_session import Exchange, NoSession, open_session
 
@@ -27,9 +29,10 @@ class TestnetDesk:
     __test__ = False
     venue = VENUE
 
-    def __init__(self, connect: Connect, terms: Terms, clock: Callable[[], datetime]) -> None:
+    def __init__(self, connect: Connect, terms: Terms, turns: Turns, clock: Callable[[], datetime]) -> None:
         self._connect = connect
         self._terms = terms
+        self._turns = turns
         self._clock = clock
         self._connection: Connection | None = None
         self._broker: TestnetBroker | None = None
@@ -58,6 +61,14 @@ class TestnetDesk:
             raise OutcomeUnknown(f"{last.client_order_id} is {last.state}; asked for at {last.due_at:%H:%M:%S} UTC")
         return self._opened().pursue(row)
 
+    def look_around(self) -> None:
+        """Open the session before anything is planned: what it finds of a record that was put back moves the books.
+
+        What keeps it from opening is told to the first order.
+        """
+        with suppress(OutcomeUnknown):
+            self._opened()
+
     def _opened(self) -> TestnetBroker:
         """The broker; what keeps it from opening keeps the whole batch back."""
         if self._why_not is not None:
@@ -75,6 +86,7 @@ class TestnetDesk:
         if self._connection is None:
             raise NoSession("it is left to a process that has the keys of the exchange")
         session = open_session(self._connection, list(self._terms.symbols), self._clock())
+        recover(session, self._terms.symbols, self._turns, self._clock())
         return TestnetBroker(session, self._terms, self._clock)
 
 

@@ -73,6 +73,7 @@ ROW_CHECKS: tuple[tuple[Invariant, Callable[[Season], Iterator[str]]], ...] = (
     (Invariant.ONE_ORDER, auditing_orders.attempts_follow_only_the_dead),
     (Invariant.UNCHANGED, auditing_orders.attempts_have_their_history),
     (Invariant.FILLS_POSTED, auditing_orders.executions_are_their_trades),
+    (Invariant.FILLS_POSTED, auditing_orders.found_orders_count_once),
     (Invariant.LIVENESS, auditing_orders.long_unknown_orders_are_told_of),
     (Invariant.BUDGET, auditing_money.reservations_end_with_their_attempt),
     (Invariant.BUDGET, auditing_money.charges_are_the_sum_of_their_calls),

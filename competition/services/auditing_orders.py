@@ -1,5 +1,6 @@
 """What was sent to an exchange, held against itself: one execution of an order, and none without its trades."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -10,8 +11,10 @@ from django.db.models import Max, QuerySet, Sum
 from competition.models import Season
 from portfolio.core.order_attempts import EXECUTED, LIVE, AttemptState, may_be_followed
 from portfolio.core.orders import FINAL_ORDER_STATES
-from portfolio.exchange_models import AttemptChange, ExchangeTrade, Incident, OrderAttempt
+from portfolio.exchange_models import AttemptChange, ExchangeTrade, FoundOrder, Incident, OrderAttempt
 from portfolio.models import Fill
+from portfolio.queries import postings_of
+from portfolio.restoring import correction_key, correction_of
 
 CHUNK = 500
 TOLD_WITHIN = timedelta(hours=8)  # of being sent: six hours, and the longest pause between two looks
@@ -66,6 +69,16 @@ def _fills_that_are_no_trades(season: Season) -> Iterator[str]:
     for order_id, trade_id, *_ in sorted(listed - booked, key=str):
         if order_id in over:
             yield f"trade {trade_id} of {order_id} is no fill of it"
+
+
+def found_orders_count_once(season: Season) -> Iterator[str]:
+    """What was carried out and lost from the record is a correction in the ledger, or else an attempt of its order."""
+    rows = FoundOrder.objects.filter(portfolio__entry__season=season).order_by("id")
+    for found in rows.iterator(CHUNK):
+        name, symbol = found.client_order_id, season.symbol_book[found.symbol]
+        wanted = correction_of(name, found.fills(), symbol, found.found_at).postings if found.is_booked else ()
+        if Counter(postings_of(found.portfolio_id, correction_key(name))) != Counter(wanted):
+            yield f"{name} was found at the exchange, and what it moved is not posted as it was carried out"
 
 
 def long_unknown_orders_are_told_of(season: Season) -> Iterator[str]:

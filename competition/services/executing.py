@@ -17,8 +17,10 @@ from competition.core.states import CycleState, SeasonState, TurnState
 from competition.models import Cycle, Season
 from competition.services.revising import settle_late
 from competition.services.venue_account import is_here
+from competition.services.venue_turns import TurnsAtVenue
 from portfolio.attempts import tell
 from portfolio.core.brokers import OutcomeUnknown
+from portfolio.core.decisions import VerdictKind
 from portfolio.core.order_attempts import LIVE, PASSING_REFUSALS, AttemptState
 from portfolio.core.orders import OrderState
 from portfolio.core.terms import VENUE, Terms
@@ -75,7 +77,14 @@ def execute(cycle_id: int, clock: Callable[[], datetime], connect: Connect) -> i
 def desk_of(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> TestnetDesk:
     """Who carries out the orders of a cycle; nobody, where the season's exchange is not the one spoken to."""
     rules = cycle.season.rule_book
-    return TestnetDesk(connect if is_here(rules) else _nobody, terms_of(rules, cycle), clock)
+    return TestnetDesk(connect if is_here(rules) else _nobody, terms_of(rules, cycle), TurnsAtVenue(), clock)
+
+
+def begins_to_trade(cycle: Cycle) -> bool:
+    """Whether a decided turn of this cycle has not planned its orders yet."""
+    planned = Order.objects.filter(portfolio__entry=OuterRef("entry"), cycle_number=cycle.number)
+    decided = cycle.turns.filter(state=TurnState.DECIDED.value, verdict=VerdictKind.REBALANCE.value)
+    return decided.filter(~Exists(planned)).exists()
 
 
 def _nobody() -> None:

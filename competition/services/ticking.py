@@ -117,6 +117,8 @@ def _trade(cycle: Cycle, clock: Callable[[], datetime], connect: Connect, new_to
     if rules.fills == "reference":
         return trade_cycle(cycle.id, clock, paper_broker, new_token)
     with executing.desk_of(cycle, clock, connect) as desk:
+        if executing.begins_to_trade(cycle):
+            desk.look_around()
         return trade_cycle(cycle.id, clock, lambda snapshot, setting: desk, new_token)
 
 

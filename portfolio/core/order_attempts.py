@@ -5,7 +5,9 @@ is found out by asking. A new attempt exists only when the one before is provabl
 could execute the same order.
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
@@ -25,6 +27,7 @@ CLOCKS_APART_MS_MAX = 1000
 FILTERS_FRESH_S = 3600
 DEVIATION_PLACES = Decimal(1).scaleb(-4)
 _BPS = Decimal(10_000)
+_ATTEMPT_ID = re.compile(r"(oo-([0-9a-f]{12})-([0-9]{5,})-[0-9]{2})-([0-9]{3})-([0-9]{2})")
 
 
 class AttemptState(StrEnum):
@@ -101,6 +104,26 @@ def attempt_id(order_id: str, venue_epoch: int, number: int) -> str:
     if not (0 < venue_epoch < 1_000 and 0 < number < 100):
         raise ValueError(f"no attempt {number} in epoch {venue_epoch} can have an id of its own")
     return f"{order_id}-{venue_epoch:03d}-{number:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptName:
+    """What the client order id of an attempt says."""
+
+    owner: str
+    cycle_number: int
+    order_id: str
+    epoch: int
+    number: int
+
+
+def attempt_name(client_order_id: str) -> AttemptName | None:
+    """The parts of an id that `attempt_id` made; None for any other."""
+    found = _ATTEMPT_ID.fullmatch(client_order_id)
+    if found is None:
+        return None
+    order_id, owner, cycle_number, epoch, number = found.groups()
+    return AttemptName(owner, int(cycle_number), order_id, int(epoch), int(number))
 
 
 def deviation_bps(side: Side, reference_price: Decimal, quantity: Decimal, quote_amount: Decimal) -> Decimal:

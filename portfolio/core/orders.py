@@ -77,9 +77,10 @@ def client_order_id(portfolio_key: str, cycle_number: int, leg: int) -> str:
 
     At most 36 characters of `[a-zA-Z0-9-]`, as the exchange demands.
     """
-    return f"oo-{_owner(portfolio_key)}-{cycle_number:05d}-{leg:02d}"
+    return f"oo-{owner_of(portfolio_key)}-{cycle_number:05d}-{leg:02d}"
 
 
 @lru_cache(maxsize=4096)
-def _owner(portfolio_key: str) -> str:
+def owner_of(portfolio_key: str) -> str:
+    """The part of an order's id that says whose it is."""
     return hashlib.sha256(portfolio_key.encode()).hexdigest()[:12]

@@ -18,11 +18,12 @@ from portfolio.core.order_attempts import (
     Refusal,
     UndeclaredChange,
     attempt_id,
+    attempt_name,
     check_change,
     deviation_bps,
     may_be_followed,
 )
-from portfolio.core.orders import Side, client_order_id
+from portfolio.core.orders import Side, client_order_id, owner_of
 from portfolio.core.venue_orders import RECV_WINDOW_MS
 from tests.notation import D, some
 
@@ -100,3 +101,19 @@ def test_an_attempt_that_could_share_its_id_has_none(epoch: int, number: int) ->
 )
 def test_a_deviation_is_how_much_worse_than_the_reference_price(side: Side, quote_amount: str, expected: str) -> None:
     assert deviation_bps(side, D(100), D(2), D(quote_amount)) == D(expected)
+
+
+@given(st.text(min_size=1), st.integers(1, 99_999), st.integers(1, 99), st.integers(1, 999), st.integers(1, 99))
+def test_the_id_of_an_attempt_says_whose_it_is(key: str, cycle: int, leg: int, epoch: int, number: int) -> None:
+    order_id = client_order_id(key, cycle, leg)
+    name = attempt_name(attempt_id(order_id, epoch, number))
+    assert name is not None
+    assert (name.owner, name.cycle_number, name.order_id) == (owner_of(key), cycle, order_id)
+    assert (name.epoch, name.number) == (epoch, number)
+
+
+@pytest.mark.parametrize(
+    "other", ["", "oo-", "web_1234", "oo-0123456789ab-00001-01", "oo-0123456789ab-00001-01-001-01x"]
+)
+def test_any_other_id_says_nothing(other: str) -> None:
+    assert attempt_name(other) is None

@@ -296,9 +296,9 @@ GUARDS = (
         "stored timestamp: what is sent is what was written",
         (
             Change(
-                f"{P}.testnet_broker:TestnetBroker._begin",
-                "outcome = self._session.exchange.send(attempt.payload, attempt.client_order_id)",
-                "self._session.exchange._seam('before stamping'); outcome = self._session.exchange.send("
+                f"{P}.testnet_broker:TestnetBroker._send",
+                "return self._session.exchange.send(attempt.payload, attempt.client_order_id)",
+                "self._session.exchange._seam('before stamping'); return self._session.exchange.send("
                 "attempt.payload.rsplit('=', 1)[0] + f'={self._session.exchange.now_ms()}', attempt.client_order_id)",
             ),
         ),

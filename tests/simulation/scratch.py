@@ -27,28 +27,30 @@ class Scratch:
                     "The simulator needs a database user that is a superuser: it makes and resets databases."
                 )
         self._begins: dict[Hashable, str] = {}
+        self._kept: list[str] = []
         self._tables = [name for name in connection.introspection.table_names() if name.startswith(_PREFIXES)]
         self._used = 0
-        self._empty = self._keep("empty")
+        self._empty = self.keep("empty")
 
     def begin(self, shape: Hashable, build: Callable[[], object]) -> None:
         """Put the database to where schedules of this shape begin: as `build` leaves an empty one."""
         if shape not in self._begins:
-            self._put_back(self._empty)
+            self.put_back(self._empty)
             build()
-            self._begins[shape] = self._keep(f"begin_{len(self._begins)}")
+            self._begins[shape] = self.keep(f"begin_{len(self._begins)}")
         else:
-            self._put_back(self._begins[shape])
+            self.put_back(self._begins[shape])
         self._used += 1
         if self._used % VACUUM_EVERY == 0:
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE")
 
-    def _keep(self, name: str) -> str:
+    def keep(self, name: str) -> str:
         """Keep what is there under this name, and return the statements that bring it back."""
         back = ["BEGIN", "SET LOCAL session_replication_role = replica"]
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE SCHEMA {name}")
+            self._kept.append(name)
             for table in self._tables:
                 back.append(f"DELETE FROM {table}")
                 cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
@@ -61,9 +63,17 @@ class Scratch:
                     back.append(f"SELECT setval('{sequence}', {last or 1}, {'true' if last else 'false'})")
         return "; ".join([*back, "COMMIT"])
 
-    def _put_back(self, statements: str) -> None:
+    def put_back(self, statements: str) -> None:
+        """To what `keep` kept, as a restored backup would."""
         with connection.cursor() as cursor:
             cursor.execute(statements)
+
+    def forget(self) -> None:
+        """Drop everything that was kept."""
+        with connection.cursor() as cursor:
+            for name in self._kept:
+                cursor.execute(f"DROP SCHEMA {name} CASCADE")
+        self._kept.clear()
 
 
 _PREFIXES = tuple(f"{app}_" for app in APPS)
