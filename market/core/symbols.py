@@ -47,7 +47,7 @@ class Symbol:
     filters: Filters = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        step = atoms(self.step)
+        step = atoms(self.step) or 1  # without a step an atom is one; no season takes such a pair, but it is listed
         least = -(-atoms_up(self.min_quantity) // step)
         most = atoms(self.max_quantity) // step
         object.__setattr__(self, "filters", Filters(step, least, most, atoms_up(self.min_notional, 2 * PLACES)))
