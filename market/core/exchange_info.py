@@ -58,18 +58,19 @@ def _symbol(name: str, row: Mapping[str, Any]) -> Symbol:
     notionals = [filters[kind] for kind in ("NOTIONAL", "MIN_NOTIONAL") if kind in filters]
     if not notionals:
         raise Unusable(f"{name} has no filter NOTIONAL.")
+    step, tick = _number(name, filters, "LOT_SIZE", "stepSize"), _number(name, filters, "PRICE_FILTER", "tickSize")
+    if step == 0 or tick == 0:
+        raise NotTradable(f"{name} has no step of quantity or no tick of price; a season needs both.")
     symbol = Symbol(
         name=name,
         base=base,
         quote=quote,
-        step=_number(name, filters, "LOT_SIZE", "stepSize"),
+        step=step,
         min_quantity=_number(name, filters, "LOT_SIZE", "minQty"),
         max_quantity=_number(name, filters, "LOT_SIZE", "maxQty"),
-        tick=_number(name, filters, "PRICE_FILTER", "tickSize"),
+        tick=tick,
         min_notional=max(_decimal(name, "minNotional", found.get("minNotional")) for found in notionals),
     )
-    if symbol.step == 0 or symbol.tick == 0:
-        raise NotTradable(f"{name} has no step of quantity or no tick of price; a season needs both.")
     if symbol.max_quantity < symbol.min_quantity:
         raise Unusable(f"{name} has a maxQty below its minQty.")
     return symbol
