@@ -61,20 +61,20 @@
     ...strokes(),
     priceFormat: { type: "price", precision, minMove: 10 ** -precision },
   });
+  // Room on the left too, or the words at the oldest trades are cut off: instants without a candle.
+  const [first, second] = data.seconds;
+  const before = second ? [3, 2, 1].map((bars) => ({ time: first - bars * (second - first) })) : [];
   series.setData(
-    data.bars.map(([open, high, low, close], index) => ({
+    before.concat(data.bars.map(([open, high, low, close], index) => ({
       time: data.seconds[index],
       open: Number(open),
       high: Number(high),
       low: Number(low),
       close: Number(close),
-    })),
+    }))),
   );
   const drawn = createSeriesMarkers(series, marks());
   chart.timeScale().fitContent();
-  // Room on the left too, or the words at the oldest trades are cut off.
-  const shown = chart.timeScale().getVisibleLogicalRange();
-  if (shown) chart.timeScale().setVisibleLogicalRange({ from: shown.from - 3, to: shown.to });
   plot.classList.add("is-drawn");
 
   isNarrow.addEventListener("change", () => drawn.setMarkers(marks()));

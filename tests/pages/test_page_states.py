@@ -81,7 +81,7 @@ def test_a_page_says_that_nothing_runs_any_more_when_the_newest_heartbeat_is_old
 ) -> None:
     heartbeat("beat and worker", timezone.now() - STALE_AFTER - timedelta(minutes=1))
     page = page_at(address)
-    (place,) = page.all("div", id="stale")
+    (place,) = page.all("aside", id="stale")
     assert place.attributes["hx-get"] == "/status/"
     assert ("Stale" in page.texts("strong")) is (address.removeprefix(OPENED) not in KEPT)
     heartbeat("second ticker", timezone.now())
