@@ -41,6 +41,11 @@ def _chosen(label: str, required: str) -> forms.MultipleChoiceField:
     return forms.MultipleChoiceField(label=label, widget=forms.CheckboxSelectMultiple, error_messages=messages)
 
 
+def _by_label(problem: str, name: str, label: str) -> str:
+    """The complaint with the field called as the page calls it, where it begins with the name a command knows."""
+    return f"{label} {problem.removeprefix(f'{name} ')}" if problem.startswith(f"{name} ") else problem
+
+
 class BacktestForm(forms.Form):
     """The fields of a `BacktestWish` that have a place on the page."""
 
@@ -78,9 +83,12 @@ class BacktestForm(forms.Form):
         return BacktestWish(**{**typed, "agents": tuple(typed["agents"]), "symbols": tuple(typed["symbols"])})
 
     def complain(self, problems: Mapping[str, str]) -> None:
-        """Put each complaint beside its field, or beside the agents if it has none here."""
+        """Put each complaint beside its field and by its label, or beside the agents if it has none here."""
         for name, problem in problems.items():
-            self.add_error(name if name in self.fields else "agents", problem)
+            if name in self.fields:
+                self.add_error(name, _by_label(problem, name, str(self.fields[name].label)))
+            else:
+                self.add_error("agents", problem)
 
 
 def form_data(parameters: BacktestParameters) -> dict[str, Any]:

@@ -86,7 +86,10 @@ def parameters_from(wish: BacktestWish) -> BacktestParameters:
     try:
         parameters = BacktestParameters.model_validate(fields)
     except ValidationError as error:
-        raise BacktestRefused(_by_field(rule_problems(error))) from None
+        found = _by_field(rule_problems(error))
+        if wish.drift_band is None and len(found) > 1:  # it follows from costs that are complained of themselves
+            found.pop("drift_band", None)
+        raise BacktestRefused(found) from None
     problems: dict[str, str] = {}
     for check in (_too_many_candles, _candles_are_there):
         problems = problems or dict(check(parameters, wish))

@@ -87,6 +87,8 @@ def test_what_it_will_take_can_be_asked_without_scripts_and_starts_nothing(clien
         ({"last": "2023-01-01"}, "last", "must come after"),
         ({"capital": "-5"}, "capital", "above zero"),
         ({"fee_bps": "much"}, "fee_bps", "is not a number"),
+        ({"fee_bps": "-1"}, "fee_bps", "Fee must be at least 0."),
+        ({"drift_band": "7"}, "drift_band", "Drift band must be at most 1."),
         ({"seed": "x"}, "seed", "whole number"),
         ({"source": "stored"}, "first", "Candles are missing"),
         ({"timeframe": "1d"}, "timeframe", "1h only"),
@@ -106,6 +108,11 @@ def test_a_complaint_stands_beside_its_field_and_nothing_is_written(
     assert error.attributes["hx-swap-oob"] == "true"
     assert not part.is_whole
     assert Backtest.objects.count() == 0
+
+
+def test_costs_beyond_any_are_not_complained_of_as_a_band_nobody_typed(client: Client) -> None:
+    response = client.post("/backtests/new/", {**TYPED, "fee_bps": "20000"})
+    assert errors(Page.of(response)) == {"fee_bps": "Fee must be at most 1000."}
 
 
 def test_only_staff_may_ask_whoever_costs_money(client: Client, admin_client: Client) -> None:
