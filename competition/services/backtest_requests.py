@@ -257,30 +257,34 @@ def _candles_are_there(parameters: BacktestParameters, wish: BacktestWish) -> It
             yield "timeframe", f"The synthetic market has candles of {SYNTHETIC_TIMEFRAME} only."
         return
     step = timedelta(seconds=TIMEFRAME_S[parameters.timeframe])
-    missing = [told for name in parameters.symbols if (told := _what_is_missing(name, parameters, step))]
+    missing: dict[str, list[str]] = {}
+    for name in parameters.symbols:
+        if told := _what_is_missing(name, parameters, step):
+            missing.setdefault(told, []).append(name)
     if missing:
+        sentences = [
+            f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} {told}" for told, names in missing.items()
+        ]
         yield (
             "first",
-            f"Candles are missing: {'; '.join(missing)}. Choose other dates, or load them: "
+            f"Candles are missing: {'; '.join(sentences)}. Choose other dates, or load them: "
             "manage.py fetch_candles or import_candles.",
         )
 
 
 def _what_is_missing(name: str, parameters: BacktestParameters, step: timedelta) -> str:
-    """The dates of the window for which a symbol has no candles before its first or after its last one."""
+    """What a symbol lacks in the window, before its first candle there and after its last one; empty if nothing."""
     stored = Candle.objects.filter(symbol=name, timeframe=parameters.timeframe).order_by("open_at")
     within = stored.filter(open_at__gte=parameters.first, open_at__lte=parameters.last - step)
     first = within.values_list("open_at", flat=True).first()
     last = within.values_list("open_at", flat=True).last()
     if first is None or last is None:
         others = Candle.objects.filter(symbol=name).values_list("timeframe", flat=True).distinct()
-        there = f"it has {', '.join(sorted(others))}" if not stored.exists() and others else "it has none then"
-        return f"{name} has no {parameters.timeframe} candle from {parameters.first:%Y-%m-%d} to " + (
-            f"{parameters.last:%Y-%m-%d} ({there})"
-        )
+        there = f" (only {', '.join(sorted(others))})" if not stored.exists() and others else ""
+        return f"no {parameters.timeframe} candle from {parameters.first:%Y-%m-%d} to {parameters.last:%Y-%m-%d}{there}"
     gaps = []
     if first >= parameters.first + step:
         gaps.append(f"from {parameters.first:%Y-%m-%d %H:%M} to {first:%Y-%m-%d %H:%M}")
     if last + 2 * step <= parameters.last:
         gaps.append(f"from {last + step:%Y-%m-%d %H:%M} to {parameters.last:%Y-%m-%d %H:%M}")
-    return f"{name} has no {parameters.timeframe} candles {' and '.join(gaps)}" if gaps else ""
+    return f"no {parameters.timeframe} candles {' and '.join(gaps)}" if gaps else ""

@@ -90,7 +90,7 @@ def test_what_it_will_take_can_be_asked_without_scripts_and_starts_nothing(clien
         ({"fee_bps": "-1"}, "fee_bps", "Fee must be at least 0."),
         ({"drift_band": "7"}, "drift_band", "Drift band must be at most 1."),
         ({"seed": "x"}, "seed", "whole number"),
-        ({"source": "stored"}, "first", "Candles are missing"),
+        ({"source": "stored"}, "first", "Candles are missing: BTCUSDT, ETHUSDT have no 1h candle from"),
         ({"timeframe": "1d"}, "timeframe", "1h only"),
         ({"every": "candle", "last": "2026-01-01"}, "every", "visitors may ask for"),
         ({"last": "2099-01-01"}, "last", "more than the 300,000"),
