@@ -151,7 +151,7 @@ def compare_page(keys: Sequence[str], now: datetime) -> ComparePage:
     wanted = list(dict.fromkeys(keys))
     back = [Link("/backtests/", "All backtests")]
     if not 2 <= len(wanted) <= COMPARED_MAX:
-        raise NotThere(f"Choose two to {COMPARED_MAX} backtests to compare.", back)
+        raise NotThere(f"Choose 2 to {COMPARED_MAX} backtests to compare.", back)
     rows = {row.key: row for row in Backtest.objects.select_related("requested_by").filter(key__in=wanted)}
     if missing := [key for key in wanted if key not in rows]:
         raise NotThere(f"There is no backtest {missing[0]}.", back)
