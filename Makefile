@@ -6,7 +6,7 @@ export BROKER
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo run test check lock screenshots bench clean mutation-board
+.PHONY: help setup demo run test check lock screenshots bench clean mutation-board rehearse-year
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -41,6 +41,10 @@ bench: ## All benchmarks
 bench-%: ## One benchmark: make bench-engine runs bench/engine.py
 	@bin/setup dev
 	@bin/bench $*
+
+rehearse-year: ## Plays a year at the exchange on a made-up clock, with wipes and a backup put back (ARGS="--seed 7")
+	@bin/setup dev
+	@.venv/bin/python -m tests.simulation.year $(ARGS)
 
 mutation-board: ## Takes each guard of the product away and shows how soon the simulator misses it (ARGS="lease")
 	@bin/setup dev

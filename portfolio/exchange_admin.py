@@ -73,7 +73,6 @@ class FoundOrderAdmin(FactAdmin):
         number("executed"),
         "symbol",
         "goes_on",
-        "is_booked",
     )
     list_select_related = ("portfolio",)
     search_fields = ("client_order_id", "portfolio__key")
@@ -81,7 +80,7 @@ class FoundOrderAdmin(FactAdmin):
     ordering = ("-id",)
     fields = (
         *("portfolio", "cycle_number", "client_order_id", "symbol", "side", "epoch", "exchange_order_id"),
-        *(number("quantity"), number("executed"), number("quote_amount"), "goes_on", "is_booked", "found_at"),
+        *(number("quantity"), number("executed"), number("quote_amount"), "goes_on", "found_at"),
     )
 
 

@@ -9,8 +9,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from django.apps import apps
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Concat
 
 from portfolio.core.book import AMOUNT_BOUND as BOUND
 from portfolio.core.order_attempts import EXECUTED, LIVE, AttemptState, Refusal
@@ -154,10 +156,31 @@ class ExchangeTrade(models.Model):
         )
 
 
+CORRECTION_PREFIX = "found:"
+
+
+class FoundOrderQuerySet(models.QuerySet["FoundOrder"]):
+    def taken_up(self) -> "FoundOrderQuerySet":
+        """Those that are an attempt of their turn; one that was given up only bears the name."""
+        attempts = OrderAttempt.objects.filter(client_order_id=OuterRef("client_order_id"))
+        return self.filter(Exists(attempts.exclude(state=AttemptState.ABANDONED.value)))
+
+    def booked(self) -> "FoundOrderQuerySet":
+        """Those that are a correction in the ledger."""
+        key = Concat(Value(CORRECTION_PREFIX), OuterRef("client_order_id"))
+        journals = apps.get_model("portfolio", "Journal").objects.filter(portfolio=OuterRef("portfolio"), key=key)
+        return self.filter(Exists(journals))
+
+    def waiting(self) -> "FoundOrderQuerySet":
+        """Those that have come to nothing yet."""
+        ended = self.taken_up() | self.booked()
+        return self.exclude(id__in=ended.values("id"))
+
+
 class FoundOrder(models.Model):
     """An order of ours that the exchange carried out and our record had lost, when it was put back to an earlier state.
 
-    One that `goes_on` is taken up by its turn, as an attempt; one that `is_booked` is a correction in the ledger.
+    One that `goes_on` is taken up by its turn as an attempt, if that gets to it; any other is booked as a correction.
     """
 
     portfolio = models.ForeignKey("portfolio.Portfolio", on_delete=models.PROTECT, related_name="found_orders")
@@ -173,8 +196,9 @@ class FoundOrder(models.Model):
     quote_amount = models.DecimalField(max_digits=38, decimal_places=18)
     trades = models.JSONField(help_text="as the exchange listed them: trade id, amounts as decimal strings, instant")
     goes_on = models.BooleanField(help_text="its decision is on record, so that its turn takes it up")
-    is_booked = models.BooleanField(help_text="what it moved is posted as a correction")
     found_at = models.DateTimeField()
+
+    objects = FoundOrderQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [
@@ -182,12 +206,16 @@ class FoundOrder(models.Model):
                 condition=Q(executed__gt=0, executed__lte=F("quantity"), quantity__lt=BOUND),
                 name="found_order_executed",
             ),
-            models.CheckConstraint(condition=~Q(goes_on=True, is_booked=True), name="found_order_counts_once"),
         ]
         indexes: ClassVar = [models.Index(fields=["portfolio", "cycle_number"], name="found_order_of_week")]
 
     def __str__(self) -> str:
         return f"{self.client_order_id}: {self.executed.normalize():f} {self.symbol}"
+
+    @property
+    def correction_key(self) -> str:
+        """Of the journal that books it."""
+        return f"{CORRECTION_PREFIX}{self.client_order_id}"
 
     def fills(self) -> tuple[Fill, ...]:
         """Its trades as fills of its order."""

@@ -114,7 +114,7 @@ def _our_record(epoch: int) -> OurRecord:
     ended = [one for one in attempts if one.state not in LIVE and one.exchange_order_id is not None]
     live = frozenset(one.client_order_id for one in attempts if one.state in LIVE)
     earlier = OrderAttempt.objects.filter(epoch__lt=epoch).values_list("client_order_id", flat=True)
-    found = list(_booked_without_a_turn(epoch))
+    found = list(_found_without_a_turn(epoch))
     return OurRecord(
         orders=(*(_our_order(one) for one in ended), *(_found_order(one) for one in found)),
         live=live,
@@ -134,8 +134,9 @@ def _our_order(attempt: OrderAttempt) -> OurOrder:
     )
 
 
-def _booked_without_a_turn(epoch: int) -> QuerySet[FoundOrder]:
-    return FoundOrder.objects.filter(epoch=epoch, goes_on=False).order_by("id")
+def _found_without_a_turn(epoch: int) -> QuerySet[FoundOrder]:
+    found = FoundOrder.objects.filter(epoch=epoch)
+    return found.exclude(id__in=found.taken_up().values("id")).order_by("id")
 
 
 def _found_order(found: FoundOrder) -> OurOrder:
@@ -146,7 +147,7 @@ def _moved(epoch: int) -> Amounts:
     """By how much the recorded trades of an epoch moved the account."""
     trades = ExchangeTrade.objects.filter(attempt__epoch=epoch).select_related("attempt__order")
     fills = [trade.fill(trade.attempt.order.client_order_id, Side(trade.attempt.order.side)) for trade in trades]
-    fills += [fill for found in _booked_without_a_turn(epoch) for fill in found.fills()]
+    fills += [fill for found in _found_without_a_turn(epoch) for fill in found.fills()]
     return moved_by(fills, listed_symbols({fill.symbol for fill in fills}))
 
 

@@ -5,7 +5,8 @@ that were lost with the record. It is kept as found before anything else is sent
 
     goes on     its decision is on record, and the order would come next: the turn plans it again, and takes it from the
                 exchange instead of sending it
-    is booked   the decision was lost with it: what it moved is posted as a correction, and its week sends no order more
+    is booked   the decision was lost with it, or its turn is over: what it moved is posted as a correction, as soon as
+                nothing of that portfolio is being traded, and its week sends no order more
 
 An order on its way when the record was put back shows at the exchange only minutes later. So whoever restores a backup
 waits for that long (`QUIET_S`) before any process with the keys is started.
@@ -25,7 +26,7 @@ from market.core.canonical import plain
 from market.core.symbols import Symbol
 from portfolio.attempts import tell
 from portfolio.core.book import Journal, JournalKind, checked, fill_journal
-from portfolio.core.order_attempts import CLOCKS_APART_MS_MAX, AttemptName, attempt_name
+from portfolio.core.order_attempts import CLOCKS_APART_MS_MAX, AttemptName, AttemptState, attempt_name
 from portfolio.core.orders import Fill, Order, owner_of
 from portfolio.core.reconciling import OUR_PREFIX
 from portfolio.core.venue_fields import Nonsense
@@ -43,11 +44,14 @@ JUST_AFTER = timedelta(microseconds=1)
 class Turns(Protocol):
     """What is known of the turns whose orders go to this account."""
 
-    def portfolios(self) -> Mapping[int, bool]:
-        """Portfolios that trade there, by id, and whether what is filled there moves their ledger."""
+    def portfolios(self) -> Mapping[int, Mapping[str, Symbol] | None]:
+        """Portfolios that trade there, by id, with the symbols of those whose ledger moves by what is filled there."""
 
-    def decided_at(self, portfolio_id: int, cycle_number: int) -> datetime | None:
+    def decided_at(self, portfolio_id: int, cycle_number: int, now: datetime) -> datetime | None:
         """When the turn was decided that can still place orders of this week; None when there is none."""
+
+    def is_trading(self, portfolio_id: int, now: datetime) -> bool:
+        """Whether a turn reckons with the book of this portfolio. None begins to before the transaction ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,27 +62,27 @@ class _Lost:
     found: VenueOrder
     portfolio: Portfolio
     fills: tuple[Fill, ...]
-    moves_ledger: bool
 
 
 def recover(session: Session, symbols: Mapping[str, Symbol], turns: Turns, now: datetime) -> list[FoundOrder]:
     """Keep what the exchange has carried out for us and our record lacks; those found now, mostly none.
+
+    What belongs to no turn, now or since an earlier look, is booked.
 
     Raises `NoSession` while one of them may still be executed, or its trades are not all listed.
     """
     try:
         listed = [order for symbol in sorted(symbols) for order in _listed_since(session, symbol)]
         strangers = list(_not_on_record(listed))
-        if not strangers:
-            return []
-        owners = _owners(turns.portfolios())
+        owners = _owners(turns) if strangers else {}
         known = [(order, name) for order, name in strangers if name.owner in owners]
-        ours = [_with_fills(session, order, name, *owners[name.owner]) for order, name in known]
+        ours = [_with_fills(session, order, name, owners[name.owner]) for order, name in known]
     except ExchangeError as error:
         note_trouble(error, now)
         raise NoSession(str(error)) from None
     ours.sort(key=lambda lost: (lost.fills[0].at, lost.found.order_id))  # what was sold pays for what was bought
-    kept = [_keep(lost, symbols[lost.found.symbol], session.epoch, turns, now) for lost in ours]
+    kept = [_keep(lost, session.epoch, turns, now) for lost in ours]
+    book_what_waits(turns, now)
     return [one for one in kept if one is not None]
 
 
@@ -96,21 +100,19 @@ def _listed_since(session: Session, symbol: str) -> Iterator[VenueOrder]:
 def _not_on_record(listed: Sequence[VenueOrder]) -> Iterator[tuple[VenueOrder, AttemptName]]:
     """Those of ours that did something, or still may. The record is read after the list, so it has what was listed."""
     names = {one.client_order_id: one for one in listed if one.client_order_id.startswith(OUR_PREFIX)}
-    known = set(OrderAttempt.objects.filter(client_order_id__in=names).values_list("client_order_id", flat=True))
+    sent = OrderAttempt.objects.filter(client_order_id__in=names).exclude(state=AttemptState.ABANDONED.value)
+    known = set(sent.values_list("client_order_id", flat=True))
     for client_id, order in names.items():
         name = attempt_name(client_id)
         if name is not None and client_id not in known and (order.executed or order.is_open):
             yield order, name
 
 
-def _owners(portfolios: Mapping[int, bool]) -> dict[str, tuple[Portfolio, bool]]:
-    rows = Portfolio.objects.filter(id__in=portfolios).order_by("id")
-    return {owner_of(row.key): (row, portfolios[row.id]) for row in rows}
+def _owners(turns: Turns) -> dict[str, Portfolio]:
+    return {owner_of(row.key): row for row in Portfolio.objects.filter(id__in=turns.portfolios()).order_by("id")}
 
 
-def _with_fills(
-    session: Session, found: VenueOrder, name: AttemptName, portfolio: Portfolio, moves_ledger: bool
-) -> _Lost:
+def _with_fills(session: Session, found: VenueOrder, name: AttemptName, portfolio: Portfolio) -> _Lost:
     waits = f"{found.client_order_id} is not on record, and "
     if found.is_open:
         raise NoSession(f"{waits}is {found.status}")
@@ -122,22 +124,18 @@ def _with_fills(
         raise NoSession(f"{waits}{nonsense}") from None
     if isinstance(end, NotYet):
         raise NoSession(f"{waits}{end.reason}")
-    return _Lost(name, found, portfolio, end.fills, moves_ledger)
+    return _Lost(name, found, portfolio, end.fills)
 
 
 @transaction.atomic
-def _keep(lost: _Lost, symbol: Symbol, epoch: int, turns: Turns, now: datetime) -> FoundOrder | None:
-    """Write down what was found, once, with the correction if it is booked."""
+def _keep(lost: _Lost, epoch: int, turns: Turns, now: datetime) -> FoundOrder | None:
+    """Write down what was found, once."""
     portfolio = Portfolio.objects.select_for_update().get(id=lost.portfolio.id)
     client_id = lost.found.client_order_id
     if FoundOrder.objects.filter(client_order_id=client_id).exists():
         return None  # by another process
-    goes_on = _goes_on(lost, epoch, turns.decided_at(portfolio.id, lost.name.cycle_number))
-    is_booked = lost.moves_ledger and not goes_on
-    if is_booked:
-        post(portfolio, [correction_of(client_id, lost.fills, symbol, _after_last_valuation(portfolio, now))])
-    sentence = "goes on" if goes_on else "was booked as a correction" if is_booked else "was proof only"
-    tell("found", client_id, f"The record had been put back; this order was found at the exchange and {sentence}.", now)
+    sentence = "The record had been put back; the exchange had carried this order out, and it was taken over."
+    tell("found", client_id, sentence, now)
     return FoundOrder.objects.create(
         portfolio=portfolio,
         cycle_number=lost.name.cycle_number,
@@ -151,10 +149,30 @@ def _keep(lost: _Lost, symbol: Symbol, epoch: int, turns: Turns, now: datetime) 
         executed=lost.found.executed,
         quote_amount=sum((fill.quote_amount for fill in lost.fills), Decimal(0)),
         trades=[_content(fill) for fill in lost.fills],
-        goes_on=goes_on,
-        is_booked=is_booked,
+        goes_on=_goes_on(lost, epoch, turns.decided_at(portfolio.id, lost.name.cycle_number, now)),
         found_at=now,
     )
+
+
+def book_what_waits(turns: Turns, now: datetime) -> None:
+    """Post what was found and belongs to no turn, in the order in which it was found. Needs no exchange."""
+    waiting = list(FoundOrder.objects.waiting().order_by("id"))
+    symbols = turns.portfolios() if waiting else {}
+    for found in waiting:
+        of_portfolio = symbols.get(found.portfolio_id)
+        if of_portfolio is None:
+            continue  # proof only
+        if not (found.goes_on and turns.decided_at(found.portfolio_id, found.cycle_number, now)):
+            _book(found, of_portfolio[found.symbol], turns, now)
+
+
+@transaction.atomic
+def _book(found: FoundOrder, symbol: Symbol, turns: Turns, now: datetime) -> None:
+    if turns.is_trading(found.portfolio_id, now):
+        return  # it reckons with the book as it is; later
+    portfolio = Portfolio.objects.select_for_update().get(id=found.portfolio_id)
+    if FoundOrder.objects.waiting().filter(id=found.id).exists():
+        post(portfolio, [correction_of(found, symbol, _after_last_valuation(portfolio, now))])
 
 
 def _goes_on(lost: _Lost, epoch: int, decided_at: datetime | None) -> bool:
@@ -165,16 +183,13 @@ def _goes_on(lost: _Lost, epoch: int, decided_at: datetime | None) -> bool:
     return lost.name.epoch == epoch and lost.name.number == sent + 1
 
 
-def correction_key(client_order_id: str) -> str:
-    return f"found:{client_order_id}"
-
-
-def correction_of(client_order_id: str, fills: Sequence[Fill], symbol: Symbol, at: datetime) -> Journal:
+def correction_of(found: FoundOrder, symbol: Symbol, at: datetime) -> Journal:
     """What an order moved, whose fills can belong to no turn any more, as one journal."""
+    fills = found.fills()
     postings = tuple(posting for fill in fills for posting in fill_journal(fill, symbol).postings)
     told = ", ".join(f"{plain(fill.quantity)} at {plain(fill.price)}" for fill in fills)
-    reason = f"found at the exchange after the record was put back: {fills[0].side} {symbol.name} {told}"
-    return checked(Journal(correction_key(client_order_id), JournalKind.CORRECTION, at, postings, reason[:200]))
+    reason = f"found at the exchange after the record was put back: {found.side} {symbol.name} {told}"
+    return checked(Journal(found.correction_key, JournalKind.CORRECTION, at, postings, reason[:200]))
 
 
 def _after_last_valuation(portfolio: Portfolio, now: datetime) -> datetime:
@@ -193,11 +208,12 @@ def _content(fill: Fill) -> dict[str, str]:
 
 def is_there_already(client_order_id: str) -> bool:
     """Whether an attempt that was just claimed has been carried out before the record was put back."""
-    return FoundOrder.objects.filter(client_order_id=client_order_id, goes_on=True).exists()
+    return FoundOrder.objects.filter(client_order_id=client_order_id).exists()
 
 
 def why_its_week_is_over(order: OrderRow) -> str:
     """Why a portfolio sends no more orders of a week; nothing when it may."""
-    found = FoundOrder.objects.filter(portfolio=order.portfolio_id, cycle_number=order.cycle_number, goes_on=False)
-    first = found.order_by("id").values_list("client_order_id", flat=True).first()
+    found = FoundOrder.objects.filter(portfolio=order.portfolio_id, cycle_number=order.cycle_number)
+    over = found.filter(goes_on=False) | found.booked()
+    first = over.order_by("id").values_list("client_order_id", flat=True).first()
     return f"this week was carried out before the record was put back, as {first}" if first else ""

@@ -14,7 +14,7 @@ from portfolio.core.orders import FINAL_ORDER_STATES
 from portfolio.exchange_models import AttemptChange, ExchangeTrade, FoundOrder, Incident, OrderAttempt
 from portfolio.models import Fill
 from portfolio.queries import postings_of
-from portfolio.restoring import correction_key, correction_of
+from portfolio.restoring import correction_of
 
 CHUNK = 500
 TOLD_WITHIN = timedelta(hours=8)  # of being sent: six hours, and the longest pause between two looks
@@ -73,12 +73,15 @@ def _fills_that_are_no_trades(season: Season) -> Iterator[str]:
 
 def found_orders_count_once(season: Season) -> Iterator[str]:
     """What was carried out and lost from the record is a correction in the ledger, or else an attempt of its order."""
-    rows = FoundOrder.objects.filter(portfolio__entry__season=season).order_by("id")
-    for found in rows.iterator(CHUNK):
-        name, symbol = found.client_order_id, season.symbol_book[found.symbol]
-        wanted = correction_of(name, found.fills(), symbol, found.found_at).postings if found.is_booked else ()
-        if Counter(postings_of(found.portfolio_id, correction_key(name))) != Counter(wanted):
-            yield f"{name} was found at the exchange, and what it moved is not posted as it was carried out"
+    rows = FoundOrder.objects.filter(portfolio__entry__season=season)
+    taken_up = set(rows.taken_up().values_list("id", flat=True))
+    for found in rows.order_by("id").iterator(CHUNK):
+        name, posted = found.client_order_id, Counter(postings_of(found.portfolio_id, found.correction_key))
+        wanted = correction_of(found, season.symbol_book[found.symbol], found.found_at).postings
+        if posted and found.id in taken_up:
+            yield f"{name} was found at the exchange and counts twice: with its turn, and as a correction"
+        if posted and posted != Counter(wanted):
+            yield f"{name} was found at the exchange, and is booked otherwise than it was carried out"
 
 
 def long_unknown_orders_are_told_of(season: Season) -> Iterator[str]:

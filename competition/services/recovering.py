@@ -9,7 +9,7 @@ from competition.services.venue_account import is_here, open_account
 from competition.services.venue_turns import TurnsAtVenue
 from market.core.symbols import Symbol
 from portfolio.exchange_models import FoundOrder
-from portfolio.restoring import recover
+from portfolio.restoring import book_what_waits, recover
 from portfolio.venue_session import open_session
 
 
@@ -26,3 +26,8 @@ def recover_account(clock: Callable[[], datetime]) -> list[FoundOrder]:
     with open_account() as account:
         session = open_session(account, sorted(symbols), clock())
         return recover(session, symbols, TurnsAtVenue(), clock())
+
+
+def book_found(now: datetime) -> None:
+    """Book what was found and could not be booked yet, because its turn could still take it up, or another traded."""
+    book_what_waits(TurnsAtVenue(), now)

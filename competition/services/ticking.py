@@ -20,6 +20,7 @@ from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
 from competition.services.cycles import Setting, brief_cycle, open_due, say_why_waiting
 from competition.services.markets import candles_of, readings_of
+from competition.services.recovering import book_found
 from competition.services.seasons import close_season, is_over
 from competition.services.trading import NewToken, freeze_trade_prices, planned_trade_time, trade_cycle
 from competition.services.venue_account import account_if_any
@@ -56,10 +57,20 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
     for analysis_id in analyses.waiting(now):
         dispatch(ANALYSE, analysis_id)
     dispatch_errands(now, dispatch)
+    _book_found(now)
     executions = executing.due_executions()
     for cycle_id in executions:
         dispatch(EXECUTE, cycle_id)
     return len(due) + len(executions)
+
+
+def _book_found(now: datetime) -> None:
+    try:
+        book_found(now)
+    except (OperationalError, InterfaceError) as error:
+        if not is_passing(error):
+            raise
+        logger.warning("what was found at the exchange is locked by another process")
 
 
 def dispatch_errands(now: datetime, dispatch: Dispatch) -> None:

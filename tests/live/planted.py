@@ -358,14 +358,15 @@ PLANTS = (
     Plant(
         "found_orders_count_once",
         planted(
-            "INSERT INTO portfolio_foundorder (portfolio_id, cycle_number, order_id, client_order_id, symbol, side,"
-            " epoch, exchange_order_id, quantity, executed, quote_amount, trades, goes_on, is_booked, found_at)"
-            " SELECT portfolio_id, cycle_number, 'oo-1', 'oo-1-001-01', symbol, side, 1, 7, 2, 2, 20,"
-            " jsonb_build_array("
-            " jsonb_build_object('trade_id', '1-1', 'quantity', '2', 'price', '10', 'quote_amount', '20', 'fee', '0',"
-            " 'fee_asset', 'USDT', 'at', '2024-01-01T00:00:00+00:00')), false, true, now()"
-            " FROM portfolio_order ORDER BY id LIMIT 1"
+            "WITH renamed AS (UPDATE portfolio_journal SET key = 'found:oo-1-001-01' WHERE key = 'funding'"
+            f" AND portfolio_id = {of('steady')})"
+            " INSERT INTO portfolio_foundorder (portfolio_id, cycle_number, order_id, client_order_id, symbol, side,"
+            " epoch, exchange_order_id, quantity, executed, quote_amount, trades, goes_on, found_at)"
+            f" SELECT {of('steady')}, 1, 'oo-1', 'oo-1-001-01', 'BTCUSDT', 'buy', 1, 7, 2, 2, 20,"
+            " jsonb_build_array(jsonb_build_object('trade_id', '1-1', 'quantity', '2', 'price', '10',"
+            " 'quote_amount', '20', 'fee', '0', 'fee_asset', 'USDT', 'at', '2024-01-01T00:00:00+00:00')), false, now()"
         ),
+        ("chain_is_unbroken",),
     ),
     Plant("long_unknown_orders_are_told_of", sent((1, "unknown", "", 1), due_hours=9)),
     Plant("it_can_be_read", planted(f"UPDATE portfolio_posting SET account = 'nobody' WHERE {FUNDING}")),

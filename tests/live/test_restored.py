@@ -23,6 +23,7 @@ from tests.live.test_venue_fills import MINUTE, UNIVERSE, Line, Venue, play
 from tests.simulation.scratch import Scratch
 
 ENTRY = "model"
+BOOKED = "What belongs to no turn any more is booked."
 MODEL = (Profile(ENTRY, "Model", "single", "offline/steady", {}),)
 
 
@@ -90,7 +91,7 @@ def test_a_week_whose_decision_was_lost_is_booked_and_sends_no_order_more(backup
         stage.tick(at)
     assert stage.cycle(1).state == CycleState.CLOSED
     assert len(venue.sent) == sent
-    assert FoundOrder.objects.filter(is_booked=True).count() == sent
+    assert FoundOrder.objects.booked().count() == sent
     assert Journal.objects.filter(kind="correction").count() == sent
     assert "carried out before the record was put back" in turn_of(stage, 1, ENTRY).trade_reason
     assert Incident.objects.filter(kind="found").count() == sent
@@ -120,7 +121,7 @@ def test_a_turn_that_had_decided_goes_on_with_the_orders_it_had_sent(backup) -> 
     for minutes in (11, 12, 13, 14):
         stage.tick(stage.deadline(1) + minutes * MINUTE)
     assert len(venue.sent) == sent
-    assert FoundOrder.objects.filter(goes_on=True).count() == sent
+    assert FoundOrder.objects.filter(goes_on=True).taken_up().count() == sent
     assert set(OrderAttempt.objects.values_list("state", flat=True)) == {"filled"}
     assert book_of(stage.season.entries.get().portfolio_id) == before
     assert not Journal.objects.filter(kind="correction").exists()
@@ -144,7 +145,7 @@ def test_lost_weeks_are_missed_and_the_next_one_begins_from_what_they_bought(bac
     wants(stage, BTCUSDT="0.2")
     play(stage, 4, 1)
     assert [stage.cycle(number).state for number in (1, 2, 3, 4)] == ["closed", "missed", "missed", "closed"]
-    assert FoundOrder.objects.filter(is_booked=True).count() == lost
+    assert FoundOrder.objects.booked().count() == lost
     assert len(venue.sent) > sent
     assert all("-00004-" in payload for payload in venue.sent[sent:])
     assert ledger_is_the_exchange(stage, venue)
@@ -164,7 +165,7 @@ def test_proofs_beside_a_ledger_on_paper_are_not_sent_again(backup) -> None:
     for at in (stage.now + MINUTE, cycle.deadline_at, cycle.deadline_at + MINUTE, cycle.deadline_at + 2 * MINUTE):
         stage.tick(at)
     assert len(venue.sent) == sent
-    assert FoundOrder.objects.filter(is_booked=False, goes_on=False).count() == sent
+    assert FoundOrder.objects.waiting().filter(goes_on=False).count() == sent
     assert not Journal.objects.filter(kind="correction").exists()
     assert faults(stage.season, stage.now) == []
 
@@ -207,10 +208,11 @@ def test_the_command_takes_over_at_once_what_is_missing(backup, monkeypatch: pyt
     put_back()
     monkeypatch.setattr(recovering, "open_account", lambda: closing(Line(venue)))
     monkeypatch.setattr("competition.management.commands.recover.timezone.now", lambda: stage.now)
-    told = [
-        f"{one.client_order_id}: buy {one.executed.normalize():f} {one.symbol} is booked" for one in venue.far_end.log
+    told = [f"{one.client_order_id}: buy {one.executed.normalize():f} {one.symbol}" for one in venue.far_end.log]
+    assert said() == [
+        *told,
+        f"{len(venue.sent)} orders were missing from the record. {BOOKED}",
     ]
-    assert said() == [*told, f"{len(venue.sent)} orders were missing from the record."]
     assert said() == ["Nothing is missing."]
     assert ledger_is_the_exchange(stage, venue)
 

@@ -14,7 +14,7 @@ from django.test import Client
 from agents.core.roster import Profile
 from competition.core.states import CycleState, TurnState
 from competition.models import Revision, Standing
-from competition.services.executing import terms_of
+from competition.services.executing import desk_of
 from market.core.candles import to_ms
 from portfolio import attempts
 from portfolio.core.order_attempts import AttemptState
@@ -23,7 +23,6 @@ from portfolio.exchange_models import Incident, OrderAttempt
 from portfolio.models import Fill, Order, Valuation
 from portfolio.queries import book_of
 from portfolio.testnet import NoAnswer
-from portfolio.testnet_desk import TestnetDesk
 from tests.live.audit import faults
 from tests.live.stage import Stage, turn_of, weekly_rules
 from tests.live.test_parity import ledger_text
@@ -222,7 +221,7 @@ def test_what_may_not_be_sent_is_never_sent_and_says_why(
     row = Order.objects.create(
         portfolio=stage.season.entries.get().portfolio, cycle_number=1, reference_price=price, **{**given, **change}
     )
-    with TestnetDesk(stage.connect, terms_of(stage.season.rule_book, stage.cycle(1)), stage.clock) as desk:
+    with desk_of(stage.cycle(1), stage.clock, stage.connect) as desk:
         execution = desk.pursue(row)
     assert reason in execution.reason
     assert venue.sent == []

@@ -161,6 +161,21 @@ class Stage:
                 _until_answered(last)
 
 
+def end_all(actors: "list[Actor]") -> None:
+    """Nobody lives on, whatever they were at."""
+    for actor in actors:
+        actor.is_killed = True
+    while actors:
+        for actor in list(actors):
+            if actor.is_waiting and not actor.answered.wait(0.01):
+                continue
+            actor.is_waiting = actor.in_statement = False
+            actor.go()
+            if actor.is_over:
+                actors.remove(actor)
+                actor.line.give_back()
+
+
 def _in_a_circle(blocked: dict[int, list[int]]) -> set[int]:
     """Those who wait for each other."""
 

@@ -33,6 +33,7 @@ class _Loop(asyncio.SelectorEventLoop):
     def __init__(self, actor: Actor, now: Callable[[], datetime]) -> None:
         self._now, self._actor = now, actor
         super().__init__(_Turns(self._sleep))
+        self._clock_resolution = 1e-6  # as a datetime's; what is due at this very instant would stay undone for ever
 
     def time(self) -> float:
         return (self._now() - _ZERO).total_seconds()

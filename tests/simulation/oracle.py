@@ -12,7 +12,7 @@ from competition.core.schedule import market_time
 from competition.models import Season, Turn
 from competition.services.auditing import report_of, season_findings
 from competition.services.auditing_money import budgets_are_the_sums_of_reservations
-from portfolio.models import Order
+from portfolio.models import FoundOrder, Order
 from tests.schedules.hostile import Accepted
 from tests.schedules.invariants import order_against
 from tests.simulation.voices import Asked
@@ -91,7 +91,8 @@ def _beyond_the_rules(season: Season) -> Iterator[str]:
 
 
 def _accepted_twice(world: World) -> Iterator[str]:
-    for name, accepted in _by_order(world).items():
+    for name, all_of_it in _by_order(world).items():
+        accepted = [one for one in all_of_it if one.executed or one.client_order_id not in world.lost]
         if len(accepted) > 1:
             yield f"{name} was accepted {len(accepted)} times: {[one.client_order_id for one in accepted]}"
 
@@ -106,12 +107,29 @@ def _by_order(world: World) -> dict[str, list[Accepted]]:
 def _orders(world: World) -> Iterator[str]:
     """Each order of ours beside what the exchange truly did."""
     by_order, fills = _by_order(world), world.rules.fills == "venue"
+    yield from _take_out_what_was_found(by_order, world.lost)
     orders = {row.client_order_id: row for row in Order.objects.order_by("id")}
     for strange in by_order.keys() - orders.keys():
         yield f"the exchange has {strange}, and we have no such order"
     if world.rules.execution == "testnet":
         for name, row in orders.items():
             yield from order_against(row, by_order[name], is_booked=fills)
+
+
+def _take_out_what_was_found(by_order: dict[str, list[Accepted]], lost: set[str]) -> Iterator[str]:
+    """Orders that belong to no turn any more, since the record was put back: each is a correction, as executed."""
+    found = {row.client_order_id: row for row in FoundOrder.objects.booked()}
+    for order_id, accepted in list(by_order.items()):
+        for one in list(accepted):
+            name, kept = one.client_order_id, found.get(one.client_order_id)
+            if kept is not None and kept.executed != one.executed:
+                yield f"{name} executed {one.executed}, and was found as {kept.executed}"
+            if kept is not None and name not in lost:
+                yield f"{name} was found, and had never been lost"
+            if kept is not None or (name in lost and not one.executed):
+                accepted.remove(one)
+        if not accepted:
+            del by_order[order_id]
 
 
 def _asked_twice(log: list[Asked]) -> Iterator[str]:

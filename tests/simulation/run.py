@@ -17,6 +17,7 @@ from competition.services import ticking
 from competition.services.seasons import draft_season, open_season
 from portfolio.models import Journal, Order
 from tests.live.stage import weekly_rules
+from tests.simulation.actors import end_all
 from tests.simulation.lines import Lines, lines
 from tests.simulation.oracle import Violation, check_end, check_safety
 from tests.simulation.scratch import Scratch
@@ -89,16 +90,20 @@ class Theatre:
     """A scratch database with its lines, on which schedules are played."""
 
     def __init__(self, opened: Lines) -> None:
-        self._lines, self._scratch = opened, Scratch()
+        self._lines, self.scratch = opened, Scratch()
 
     def play(
-        self, seed: int, shape: Shape | None = None, change: Callable[[World], None] = lambda world: None
+        self,
+        seed: int,
+        shape: Shape | None = None,
+        change: Callable[[World], None] = lambda world: None,
+        kind: Callable[[int, Season, Lines], World] = World,
     ) -> Played:
         """One schedule from its seed. What it breaks is in the result, as a story."""
         shape = shape or shape_of(seed)
         began, played = time.process_time(), Played(seed)
-        self._scratch.begin(shape, lambda: build(shape))
-        world = World(seed, Season.objects.get(slug="simulated"), self._lines)
+        self.scratch.begin(shape, lambda: build(shape))
+        world = kind(seed, Season.objects.get(slug="simulated"), self._lines)
         change(world)
         try:
             with override_settings(DAILY_TOKEN_BUDGET=POOR_TOKENS if shape.is_poor else RICH_TOKENS), _market_of(world):
@@ -110,24 +115,10 @@ class Theatre:
             told = "\n".join(world.log[-60:])
             played.violation = f"{type(error).__name__}: {error}\n\nseed {seed}\n{told}"
         finally:
-            self._end_of(world)
+            end_all(world.stage.actors)
         played.sha256, played.counted = hash_of(world), world.counted
         played.cpu_s = time.process_time() - began
         return played
-
-    def _end_of(self, world: World) -> None:
-        """Nobody of a schedule lives on after it, whatever ended it."""
-        for actor in world.stage.actors:
-            actor.is_killed = True
-        while world.stage.actors:
-            for actor in list(world.stage.actors):
-                if actor.is_waiting and not actor.answered.wait(0.01):
-                    continue
-                actor.is_waiting = actor.in_statement = False
-                actor.go()
-                if actor.is_over:
-                    world.stage.actors.remove(actor)
-                    actor.line.give_back()
 
 
 @contextmanager

@@ -48,6 +48,7 @@ class World:
         self.chances, self.is_calm = Chances(), False
         self.counted = Counter[tuple[str, str]]()
         self.log: list[str] = []
+        self.lost = set[str]()  # orders of which the record was put back to before it had them
         self.messages: list[tuple[datetime, int, str, Job]] = []
         self.numbers = 0
         self.no_market_until = self.rules.starts_at

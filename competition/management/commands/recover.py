@@ -26,6 +26,6 @@ class Command(BaseCommand):
         except NoSession as why:
             raise CommandError(f"Nothing was kept: {why}. Run it again later.") from None
         for one in found:
-            became = "goes on with its turn" if one.goes_on else "is booked" if one.is_booked else "was proof only"
-            self.stdout.write(f"{one.client_order_id}: {one.side} {one.executed.normalize():f} {one.symbol} {became}")
-        self.stdout.write(f"{len(found)} orders were missing from the record." if found else "Nothing is missing.")
+            self.stdout.write(f"{one.client_order_id}: {one.side} {one.executed.normalize():f} {one.symbol}")
+        kept = f"{len(found)} orders were missing from the record. What belongs to no turn any more is booked."
+        self.stdout.write(kept if found else "Nothing is missing.")
