@@ -138,6 +138,8 @@ class World:
 
     def _kill(self, actor: Actor, how: str) -> None:
         self._tell(actor, how, "dies")
+        if how == points.BETWEEN and points.is_within("brief_cycle"):
+            self._event("dies-briefing")
         actor.is_killed = True
         actor.line.cut()
         raise Killed
