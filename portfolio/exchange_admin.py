@@ -11,12 +11,12 @@ from market.admin_facts import FactAdmin, FactInline, number, related, state
 from portfolio.exchange_models import (
     AttemptChange,
     ExchangeTrade,
-    FoundOrder,
     Incident,
     OrderAttempt,
     TradingHalt,
     VenueEpoch,
 )
+from portfolio.found_models import FoundOrder
 
 
 class ChangeInline(FactInline):

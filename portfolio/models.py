@@ -18,13 +18,13 @@ from portfolio.core.orders import Order as OrderValue
 from portfolio.exchange_models import (  # noqa: F401 - Django looks for models here
     AttemptChange,
     ExchangeTrade,
-    FoundOrder,
     Incident,
     OrderAttempt,
     Reconciliation,
     TradingHalt,
     VenueEpoch,
 )
+from portfolio.found_models import FoundOrder  # noqa: F401 - as above
 
 
 def choices(names: type) -> list[tuple[str, str]]:

@@ -33,7 +33,8 @@ from portfolio.core.reconciling import (
     order_findings,
 )
 from portfolio.core.venue_fills import VenueOrder
-from portfolio.exchange_models import ExchangeTrade, FoundOrder, OrderAttempt, Reconciliation
+from portfolio.exchange_models import ExchangeTrade, OrderAttempt, Reconciliation
+from portfolio.found_models import FoundOrder
 from portfolio.queries import books_of
 from portfolio.testnet import PAGE_ROWS, Testnet
 

@@ -31,7 +31,8 @@ from portfolio.core.orders import Fill, Order, owner_of
 from portfolio.core.reconciling import OUR_PREFIX
 from portfolio.core.venue_fields import Nonsense
 from portfolio.core.venue_fills import NotYet, VenueOrder, VenueTrade, execution_of
-from portfolio.exchange_models import FoundOrder, OrderAttempt
+from portfolio.exchange_models import OrderAttempt
+from portfolio.found_models import FoundOrder
 from portfolio.models import Order as OrderRow
 from portfolio.models import Portfolio, Valuation
 from portfolio.services import post

@@ -5,7 +5,8 @@ from django.db.models import Model
 from django.test import Client
 
 from competition.models import Cycle, Entry, Season, Standing, Turn
-from tests.test_admin import operator, page, played  # noqa: F401 - fixtures
+from tests.pages.conftest import kept  # noqa: F401 - a fixture
+from tests.test_admin import operator, page, played, played_once  # noqa: F401 - fixtures
 
 pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
 

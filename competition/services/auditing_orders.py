@@ -11,7 +11,8 @@ from django.db.models import Max, QuerySet, Sum
 from competition.models import Season
 from portfolio.core.order_attempts import EXECUTED, LIVE, AttemptState, may_be_followed
 from portfolio.core.orders import FINAL_ORDER_STATES
-from portfolio.exchange_models import AttemptChange, ExchangeTrade, FoundOrder, Incident, OrderAttempt
+from portfolio.exchange_models import AttemptChange, ExchangeTrade, Incident, OrderAttempt
+from portfolio.found_models import FoundOrder
 from portfolio.models import Fill
 from portfolio.queries import postings_of
 from portfolio.restoring import correction_of

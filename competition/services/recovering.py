@@ -8,7 +8,7 @@ from competition.models import Season
 from competition.services.venue_account import is_here, open_account
 from competition.services.venue_turns import TurnsAtVenue
 from market.core.symbols import Symbol
-from portfolio.exchange_models import FoundOrder
+from portfolio.found_models import FoundOrder
 from portfolio.restoring import book_what_waits, recover
 from portfolio.venue_session import open_session
 
