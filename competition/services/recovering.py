@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from competition.core.states import SeasonState
-from competition.models import Season
-from competition.services.venue_account import is_here, open_account
+from competition.services.venue_account import open_account
 from competition.services.venue_turns import TurnsAtVenue
-from market.core.symbols import Symbol
 from portfolio.found_models import FoundOrder
 from portfolio.restoring import book_what_waits, recover
 from portfolio.venue_session import open_session
@@ -18,14 +15,11 @@ def recover_account(clock: Callable[[], datetime]) -> list[FoundOrder]:
 
     Raises `NoAccount` without keys, `NoSession` while the exchange cannot be asked, or an order is not over yet.
     """
-    seasons = Season.objects.exclude(state=SeasonState.DRAFT.value).filter(rules__execution="testnet").order_by("id")
-    symbols: dict[str, Symbol] = {}
-    for season in seasons:
-        if is_here(season.rule_book):
-            symbols.update(season.symbol_book)
+    turns = TurnsAtVenue()
+    symbols = {name: symbol for season in turns.seasons() for name, symbol in season.symbol_book.items()}
     with open_account() as account:
         session = open_session(account, sorted(symbols), clock())
-        return recover(session, symbols, TurnsAtVenue(), clock())
+        return recover(session, symbols, turns, clock())
 
 
 def book_found(now: datetime) -> None:

@@ -17,13 +17,16 @@ GOES_ON = frozenset({TurnState.DECIDED, TurnState.PROVISIONAL})
 class TurnsAtVenue:
     """All seasons that execute there, open or closed: the last week of one may have been lost as well as any."""
 
+    def seasons(self) -> list[Season]:
+        """Those seasons, as far as this process speaks to their exchange."""
+        seasons = Season.objects.exclude(state=SeasonState.DRAFT.value).filter(rules__execution="testnet")
+        return [season for season in seasons.order_by("id") if is_here(season.rule_book)]
+
     def portfolios(self) -> Mapping[int, Mapping[str, Symbol] | None]:
         """Their portfolios by id, with the symbols of those whose ledger moves by what is filled there."""
-        seasons = Season.objects.exclude(state=SeasonState.DRAFT.value).filter(rules__execution="testnet")
         return {
             portfolio_id: season.symbol_book if season.rule_book.fills == "venue" else None
-            for season in seasons.order_by("id")
-            if is_here(season.rule_book)
+            for season in self.seasons()
             for portfolio_id in season.entries.order_by("number").values_list("portfolio_id", flat=True)
         }
 

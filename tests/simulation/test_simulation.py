@@ -1,22 +1,10 @@
 """Weeks in which workers die, freeze and are lied to: nothing is lost, nothing happens twice, everything ends."""
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
-from tests.databases import fresh_copy
-from tests.simulation.run import Theatre, theatre
+from tests.simulation.run import Theatre
 
 SEEDS = range(1, 7)
-
-
-@pytest.fixture(scope="module")
-def stage(migrated_template: str, django_db_blocker) -> Iterator[Theatre]:
-    logging.disable(logging.CRITICAL)
-    with django_db_blocker.unblock(), fresh_copy(migrated_template), theatre() as opened:
-        yield opened
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

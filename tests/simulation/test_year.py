@@ -1,23 +1,9 @@
 """A few weeks with wipes and a backup that is put back while orders are under way."""
 
-import logging
-from collections.abc import Iterator
-
-import pytest
-
-from tests.databases import fresh_copy
-from tests.simulation.run import Theatre, theatre
+from tests.simulation.run import Theatre
 from tests.simulation.year import Plan, play_year, told
 
 SEED = 3
-
-
-@pytest.fixture(scope="module")
-def stage(migrated_template: str, django_db_blocker) -> Iterator[Theatre]:
-    logging.disable(logging.CRITICAL)
-    with django_db_blocker.unblock(), fresh_copy(migrated_template), theatre() as opened:
-        yield opened
-    logging.disable(logging.NOTSET)
 
 
 def test_every_week_ends_and_the_ledgers_hold_what_the_exchange_executed(stage: Theatre) -> None:
