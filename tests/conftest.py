@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from django.conf import settings
 from tests.support_engines import provide_engines
 
 gc.disable()  # until all tests are imported: hardly any of it is garbage
+# Tests start dozens of Pythons, and each would compile this whole project for itself; so would every worker its tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 os.environ.setdefault("SECRET_KEY", "only for tests")
 # pytest-socket guards this process; the sitecustomize there guards the Pythons that tests start.
@@ -38,6 +42,15 @@ from tests.databases import (  # noqa: E402
 )
 
 DEAR = ("browser", "tests/live/", "tests/schedules/", "tests/simulation/", "tests/agents/test_llm_process.py")
+# Files that share what is dear to start: one browser and site, one runner, one process into which litellm is imported.
+TOGETHER = {
+    "browser": ("tests/browser/",),
+    "tests/live/runner": (
+        *("tests/live/test_runner.py", "tests/live/test_runner_breaks.py", "tests/live/test_runner_limits.py"),
+        "tests/live/test_backtest_killed.py",
+    ),
+    "litellm": ("tests/agents/test_llm.py", "tests/agents/test_llm_doors.py"),
+}
 
 name_template(os.environ)
 
@@ -45,7 +58,7 @@ admin.autodiscover()  # config/urls.py does so, and tests look at the admin with
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares fixtures on one worker: a file, or all files that look into one browser.
+    """Keep what shares fixtures on one worker: a file, or a group of them.
 
     The groups that take longest come first, so that at the end no worker waits long for another.
     """
@@ -59,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _group(item: pytest.Item) -> str:
     file = item.location[0]
-    return "browser" if file.startswith("tests/browser/") else file
+    return next((group for group, files in TOGETHER.items() if file.startswith(files)), file)
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,7 @@
 """Calls to one model through litellm itself, over real HTTP."""
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
@@ -8,8 +9,14 @@ import pytest
 from agents.core.addresses import AllowedAddresses
 from agents.core.calls import Message, ModelCall
 from agents.core.said import CallFailed, Said
-from agents.llm import complete
 from tests.agents.provider import Provider
+
+
+def complete(call: ModelCall, **how: Any) -> Coroutine[Any, Any, Said]:
+    """`agents.llm.complete`. That takes five seconds to import, and every worker collects all tests: so not then."""
+    from agents.llm import complete as put
+
+    return put(call, **how)
 
 
 def call_of(model: str, api_base: str | None, **more: Any) -> ModelCall:

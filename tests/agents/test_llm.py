@@ -12,9 +12,8 @@ from agents.core.calls import ErrorClass, Usage
 from agents.core.provider_json import USAGE_RAW_BYTES_MAX
 from agents.core.said import CallFailed, Said
 from agents.core.wire_answer import is_whole
-from agents.llm import complete
 from agents.llm_errors import retry_after_s
-from tests.agents.llm_calls import asked, call_of, failure
+from tests.agents.llm_calls import asked, call_of, complete, failure
 from tests.agents.provider import ENDINGS, REQUEST_ID, RETURNED_MODEL, USAGE, VALID_TEXT, Provider, running_provider
 
 # litellm's own, when it first meets a provider; the process that makes calls ignores it, pytest would make it an error.

@@ -10,9 +10,8 @@ from agents.core.calls import ErrorClass, ModelCall, Usage
 from agents.core.offline import offline_answer
 from agents.core.prompts import single_messages
 from agents.core.said import CallFailed, Said
-from agents.llm import PRICE_MAP_VERSION, complete, facts_of
 from agents.llm_environment import prepare
-from tests.agents.llm_calls import addresses_of, asked, call_of, failure
+from tests.agents.llm_calls import addresses_of, asked, call_of, complete, failure
 from tests.agents.provider import Provider
 from tests.notation import content
 
@@ -81,6 +80,8 @@ def test_a_model_of_no_known_provider_is_unknown_and_nothing_is_sent(provider: P
 
 def test_facts_come_from_the_local_list_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY")
+    from agents.llm import PRICE_MAP_VERSION, facts_of
+
     sonnet, mini = facts_of("anthropic/claude-sonnet-4-5"), facts_of("openai/gpt-4o-mini")
     assert (sonnet.prompt_usd, sonnet.completion_usd, sonnet.cached_usd) == (Decimal(3), Decimal(15), Decimal("0.3"))
     assert (sonnet.known, sonnet.supports_schema, sonnet.key_variables) == (True, True, ("ANTHROPIC_API_KEY",))

@@ -32,6 +32,7 @@ def sql(statement: str, *values: Any) -> None:
         cursor.execute("SET LOCAL session_replication_role = replica")
         cursor.execute(statement, values)
         assert cursor.rowcount, "nothing was planted"
+        cursor.execute("SET LOCAL session_replication_role = origin")  # for what follows in the same transaction
 
 
 def planted(statement: str, *values: Any) -> Callable[[datetime], None]:

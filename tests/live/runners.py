@@ -24,6 +24,7 @@ from tests.support_engines import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GRANIAN = (sys.executable, "-m", "granian", "--interface", "asgi", "--no-ws", "--workers-kill-timeout", "2")
+PLANTED_KEY = "planted-key-of-no-known-shape"
 PLENTY = Worst(tokens=10_000_000, usd=Decimal(1_000))
 
 # In its third cycle offline/latecomer is on time with a seed of 1, and never answers with one of 3.

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, connections, transaction
 
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.calls import CallRecord, Message, Usage
@@ -20,7 +20,7 @@ from competition.models import Audit, Season
 from competition.services import auditing
 from competition.services.auditing_texts import nothing_stored_has_the_shape_of_a_key
 from competition.tasks import audit as nightly
-from tests.databases import fresh_copy
+from tests.databases import connected_to, fresh_copy
 from tests.live.planted import PLANTS, Plant, planted, sql
 from tests.live.stage import START, Stage, in_process, weekly_rules
 
@@ -89,7 +89,15 @@ def sound(migrated_template: str, django_db_blocker) -> Iterator[str]:
 
 @pytest.fixture
 def record(sound: str) -> Iterator[None]:
-    """That database, for one test alone."""
+    """That database in a transaction, of which nothing is left."""
+    with connected_to(sound), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def committed(sound: str) -> Iterator[None]:
+    """A copy of that database, for a test in which an audit has a transaction of its own."""
     with fresh_copy(sound):
         yield
 
@@ -157,13 +165,13 @@ def test_what_was_executed_in_a_turn_set_aside_is_told_and_is_no_fault(record: N
     assert {finding.check for finding in report.findings} == {"orders_follow_from_a_decision"}
 
 
-def test_a_seal_that_was_broken_is_missed_at_every_later_audit(record: None) -> None:
+def test_a_seal_that_was_broken_is_missed_at_every_later_audit(committed: None) -> None:
     (plant,) = (plant for plant in PLANTS if plant.check == "ended_cycles_are_as_they_were_sealed")
     plant.does(NOW)
     assert [auditing.audit(lambda: NOW).findings_count for _ in range(3)] == [1, 1, 1]
 
 
-def test_a_sound_week_moves_the_seal_on(record: None) -> None:
+def test_a_sound_week_moves_the_seal_on(committed: None) -> None:
     assert auditing.audit(lambda: NOW).seals["stage"]["cycles"] == 2
 
 
@@ -176,7 +184,7 @@ def test_of_many_findings_the_first_are_kept_and_all_are_counted() -> None:
     assert report.findings[-1].sentence == f"fault {auditing.FINDINGS_KEPT - 1}"
 
 
-def test_the_result_of_an_audit_cannot_be_edited(record: None) -> None:
+def test_the_result_of_an_audit_cannot_be_edited(committed: None) -> None:
     kept = auditing.audit(lambda: NOW)
     with pytest.raises(DatabaseError, match="append-only"):
         Audit.objects.filter(id=kept.id).update(findings_count=0)
@@ -185,7 +193,7 @@ def test_the_result_of_an_audit_cannot_be_edited(record: None) -> None:
 # -- The doors ------------------------------------------------------------------------------------
 
 
-def test_the_command_prints_what_it_found_and_fails(record: None) -> None:
+def test_the_command_prints_what_it_found_and_fails(committed: None) -> None:
     sql("UPDATE competition_season SET rules = jsonb_set(rules, '{on_time_s}', '121')")
     out = io.StringIO()
     with pytest.raises(CommandError, match="findings"):
@@ -194,7 +202,7 @@ def test_the_command_prints_what_it_found_and_fails(record: None) -> None:
     assert Audit.objects.get().season == "stage"
 
 
-def test_the_command_tells_json(record: None) -> None:
+def test_the_command_tells_json(committed: None) -> None:
     sql("UPDATE competition_season SET rules = jsonb_set(rules, '{on_time_s}', '121')")
     out = io.StringIO()
     with pytest.raises(CommandError):
@@ -204,11 +212,11 @@ def test_the_command_tells_json(record: None) -> None:
     assert "rules_are_those_it_was_opened_with" in [one["check"] for one in told["findings"]]
 
 
-def test_the_command_names_the_seasons_there_are(record: None) -> None:
+def test_the_command_names_the_seasons_there_are(committed: None) -> None:
     with pytest.raises(CommandError, match=r"no season 'nope'\. There are: stage"):
         call_command("audit", "--season", "nope")
 
 
-def test_the_nightly_audit_keeps_its_result(record: None) -> None:
+def test_the_nightly_audit_keeps_its_result(committed: None) -> None:
     nightly()
     assert (Audit.objects.get().season, Audit.objects.get().counts["I6"]) == ("", 0)

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,27 +17,14 @@ from agents.models import Agent, Budget, Call
 from agents.prices import Quote, add_price
 from competition.models import Backtest
 from competition.services.auditing_money import budgets_are_the_sums_of_reservations
-from tests.agents.provider import Provider, running_provider
-from tests.live.runners import Runner, running
+from tests.agents.provider import Provider
+from tests.live.runners import Runner
 from tests.support_engines import until
 
 pytestmark = pytest.mark.processes
 
 MOMENTS = 4
 WINDOW = ("--from", "2024-01-01", "--to", "2024-01-29", "--source", "synthetic", "--symbols", "BTCUSDT,ETHUSDT")
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with running_provider() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def runner(provider: Provider) -> Iterator[Runner]:
-    allowed = {"MODEL_API_BASES": provider.url, "MODEL_PRIVATE_HOSTS": "127.0.0.1"}
-    with running(OPENAI_API_KEY="planted", **allowed) as found:
-        yield found
 
 
 def started(root: Path, database: str, runner: Runner) -> subprocess.Popen[str]:
@@ -60,6 +46,11 @@ def started(root: Path, database: str, runner: Runner) -> subprocess.Popen[str]:
     )
 
 
+def asked_of(provider: Provider) -> list[str]:
+    """What was put to the model of this test, question by question."""
+    return [json.dumps(request.body["messages"]) for request in provider.requests if request.body["model"] == "mine"]
+
+
 def finished(process: subprocess.Popen[str]) -> dict[str, Any]:
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
@@ -75,7 +66,7 @@ def test_a_backtest_killed_while_it_asks_goes_on_and_asks_nothing_twice_that_was
     Agent.objects.create(slug="mine", name="Mine", kind="single", model="openai/mine", parameters=parameters)
     provider.acts("mine", "valid", "valid", "hang")
     killed = started(repository, own_database, runner)
-    until(lambda: len(provider.requests) == 3, "the third question")
+    until(lambda: len(asked_of(provider)) == 3, "the third question")
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait(timeout=20)
     killed.communicate()
@@ -88,7 +79,7 @@ def test_a_backtest_killed_while_it_asks_goes_on_and_asks_nothing_twice_that_was
     assert agent["metrics"]["asking"]["asked"] == MOMENTS - 2
     assert agent["metrics"]["asking"]["answered_before"] == 2
     assert agent["metrics"]["verdicts"] == {"hold": MOMENTS}
-    asked = [json.dumps(request.body["messages"]) for request in provider.requests]
+    asked = asked_of(provider)
     assert len(asked) == MOMENTS + 1
     assert asked.count(asked[2]) == 2  # the one whose answer nobody heard
     assert len(set(asked)) == MOMENTS

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,27 +24,12 @@ from competition.core.engine import judge
 from config.processes import site
 from portfolio.core.decisions import Bounds, VerdictKind, Violation
 from portfolio.core.decisions import Limits as RuleLimits
-from tests.agents.provider import VALID_TEXT, Provider, running_provider
-from tests.live.runners import PLENTY, ROOT, Runner, all_asked, asked, hanging, priced, question, running
+from tests.agents.provider import VALID_TEXT, Provider
+from tests.live.runners import PLANTED_KEY, PLENTY, ROOT, Runner, all_asked, asked, hanging, priced, question
 from tests.live.stage import Stage, weekly_rules
+from tests.support_engines import until
 
-KEY = "planted-key-of-no-known-shape"
 FIRM = {"analyst_model": "offline/analyst"}
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with running_provider() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def runner(provider: Provider) -> Iterator[Runner]:
-    """A runner that may call the provider, and has a key for it."""
-    with running(
-        OPENAI_API_KEY=KEY, MODEL_API_BASES=provider.url, MODEL_PRIVATE_HOSTS="127.0.0.1", RUNNER_CHILDREN_MAX="4"
-    ) as started:
-        yield started
 
 
 def through(provider: Provider, model: str, seconds: float = 20, **parameters: Any) -> Question:
@@ -100,16 +84,16 @@ def test_a_provider_is_asked_over_real_http_with_the_runners_own_key(runner: Run
     answer = asked(runner.url, through(provider, "valid"))
     assert isinstance(answer, Answer)
     assert answer.text == VALID_TEXT
-    assert provider.requests[-1].key == KEY
+    assert provider.requests[-1].key == PLANTED_KEY
     (call,) = answer.calls
     assert call.usage is not None
     assert call.usage.prompt == 10
-    assert KEY not in call.model_dump_json()
+    assert PLANTED_KEY not in call.model_dump_json()
 
 
 def test_a_key_that_a_provider_echoes_is_in_nothing_that_comes_back(runner: Runner, provider: Provider) -> None:
     for behaviour in ("echo", "key_refused", "bad_request", "error_under_200"):
-        assert KEY not in repr(asked(runner.url, through(provider, behaviour)))
+        assert PLANTED_KEY not in repr(asked(runner.url, through(provider, behaviour)))
 
 
 def test_a_model_that_was_cut_off_is_said_to_have_been(runner: Runner, provider: Provider) -> None:
@@ -166,6 +150,7 @@ def test_a_firm_answers_with_six_roles_on_record(runner: Runner) -> None:
 def test_many_questions_at_once_wait_for_a_free_process_and_are_all_answered(runner: Runner) -> None:
     answers = all_asked(runner.url, [question(seconds=60) for _ in range(20)])
     assert [type(answer) for answer in answers] == [Answer] * 20
+    until(lambda: not runner.children, "everyone to be reaped")
 
 
 # -- What it does not do --------------------------------------------------------------------------
@@ -267,7 +252,7 @@ def test_a_preflight_says_what_is_missing_and_never_shows_a_key(runner: Runner, 
         agent = AgentPart(model=model, parameters={"api_base": provider.api_base})
         request = PreflightRequest(agent=agent, allowance=Worst(tokens=10_000, usd=1), **more)
         answer = asyncio.run(preflight(runner.url, request))
-        assert KEY not in answer.model_dump_json()
+        assert PLANTED_KEY not in answer.model_dump_json()
         return {finding.check: finding.ok for finding in answer.findings}
 
     cards = through(provider, "gpt-4o-mini").cards

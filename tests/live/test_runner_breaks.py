@@ -11,24 +11,11 @@ import pytest
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.calls import ErrorClass
 from agents.runner_client import runners_at
-from tests.agents.provider import Provider, running_provider
-from tests.live.runners import Runner, all_asked, asked, hanging, priced, question, running
+from tests.agents.provider import Provider
+from tests.live.runners import Runner, asked, hanging, priced, question
 from tests.support_engines import until
 
 pytestmark = pytest.mark.processes
-
-
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
-    with running_provider() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def runner(provider: Provider) -> Iterator[Runner]:
-    environ = {"MODEL_API_BASES": provider.url, "MODEL_PRIVATE_HOSTS": "127.0.0.1", "OPENAI_API_KEY": "none needed"}
-    with running(RUNNER_CHILDREN_MAX="3", LOG_LEVEL="CRITICAL", **environ) as started:
-        yield started
 
 
 @pytest.fixture
@@ -87,30 +74,25 @@ def test_a_child_that_takes_no_notice_of_time_is_killed_with_its_call_on_record(
     assert is_well(runner)
 
 
-def test_a_zygote_killed_mid_call_costs_no_answer(runner: Runner, asking: Asking) -> None:
-    answer = asking(hanging(seconds=4))
-    child_of(runner)
-    runner.zygote.kill()
-    silent = answer.result(30)
-    assert isinstance(silent, NoAnswer)
-    assert [call.error_class for call in silent.calls] == [ErrorClass.TIMEOUT], "its child went on and told of the end"
-    runner.ready()
-    assert is_well(runner)
-
-
-def test_children_of_a_dead_zygote_end_when_nobody_listens_any_more(runner: Runner) -> None:
-    async def ask_and_hang_up() -> None:
+def test_a_zygote_killed_mid_call_costs_no_answer_and_its_child_ends_when_nobody_listens_any_more(
+    runner: Runner, asking: Asking
+) -> None:
+    async def kill_and_hang_up() -> None:
         async with runners_at(lambda _: runner.url) as ask:
             task = asyncio.create_task(ask(hanging(seconds=60)))
-            while not runner.children:
+            while not (orphans := [child for child in runner.children if child != listened_to]):
                 await asyncio.sleep(0)
-            children.extend(runner.children)
+            unheard.extend(orphans)
             runner.zygote.kill()
             task.cancel()
 
-    children: list[psutil.Process] = []
-    asyncio.run(ask_and_hang_up())
-    until(lambda: not any(child.is_running() for child in children), "the orphans to end")
+    answer = asking(hanging(seconds=8))
+    listened_to, unheard = child_of(runner), list[psutil.Process]()
+    asyncio.run(kill_and_hang_up())
+    until(lambda: not any(child.is_running() for child in unheard), "the orphan to end")
+    silent = answer.result(30)
+    assert isinstance(silent, NoAnswer)
+    assert [call.error_class for call in silent.calls] == [ErrorClass.TIMEOUT], "its child went on and told of the end"
     runner.ready()
     assert is_well(runner)
 
@@ -148,16 +130,3 @@ def test_whoever_waits_for_a_free_process_in_vain_was_never_asked(runner: Runner
     assert (silent.calls, silent.calls_known) == ((), True)
     assert [type(answer.result(30)) for answer in busy] == [NoAnswer] * 3
     assert is_well(runner)
-
-
-def test_no_process_is_left_of_a_hundred_questions(runner: Runner) -> None:
-    answers = all_asked(runner.url, [question(seconds=60) for _ in range(100)])
-    assert [type(answer) for answer in answers] == [Answer] * 100
-    until(lambda: not runner.children, "everyone to be reaped")
-
-
-def test_a_runner_that_is_stopped_leaves_nobody_behind() -> None:
-    with ThreadPoolExecutor(1) as pool, running() as runner:
-        pool.submit(asked, runner.url, hanging())
-        family = [runner.worker, runner.zygote, child_of(runner)]
-    assert not any(one.is_running() for one in family)

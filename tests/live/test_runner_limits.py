@@ -15,18 +15,12 @@ import pytest
 from agents.core.answers import Answer, NoAnswer
 from agents.core.calls import ErrorClass
 from tests.agents.meetings import Cast
-from tests.agents.provider import running_provider
-from tests.live.runners import Runner, all_asked, asked, priced, question, running
+from tests.agents.provider import Provider
+from tests.live.runners import Runner, all_asked, asked, hanging, priced, question, running
 from tests.support_engines import until
 
 pytestmark = pytest.mark.processes
 TURNED_AWAY = NoAnswer("the runner answered with status 503")
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    with running(RUNNER_CHILDREN_MAX="3", LOG_LEVEL="CRITICAL") as started:
-        yield started
 
 
 @contextmanager
@@ -89,25 +83,28 @@ def test_a_hundred_questions_on_few_descriptors_are_answered_or_turned_away_and_
         until(lambda: not runner.children, "everyone who was asked to be gone")
 
 
-def test_a_runner_takes_as_many_descriptors_as_it_may_have() -> None:
-    with running(descriptors=4_000, soft_descriptors=100, LOG_LEVEL="CRITICAL") as runner:
-        assert runner.worker.rlimit(psutil.RLIMIT_NOFILE) == (4_000, 4_000)
-        answers = all_asked(runner.url, [question(seconds=60) for _ in range(150)])
-    assert [type(answer) for answer in answers] == [Answer] * 150
+def test_a_runner_takes_as_many_descriptors_as_it_may_have_and_leaves_nobody_behind() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with running(descriptors=4_000, soft_descriptors=100, LOG_LEVEL="CRITICAL") as runner:
+            assert runner.worker.rlimit(psutil.RLIMIT_NOFILE) == (4_000, 4_000)
+            answers = all_asked(runner.url, [question(seconds=60) for _ in range(150)])
+            assert [type(answer) for answer in answers] == [Answer] * 150
+            until(lambda: not runner.children, "everyone who was asked to be reaped")
+            pool.submit(asked, runner.url, hanging())
+            until(lambda: runner.children, "another to be asked")
+            family = [runner.worker, runner.zygote, *runner.children]
+        assert not any(one.is_running() for one in family)
 
 
-def test_a_firm_goes_on_without_the_analyst_that_hangs() -> None:
+def test_a_firm_goes_on_without_the_analyst_that_hangs(runner: Runner, provider: Provider) -> None:
     def words(body: dict[str, Any]) -> str:
         role = body["messages"][0]["content"].removeprefix("Role: ").partition(",")[0]
         return str(getattr(Cast(), role))
 
-    with running_provider() as provider:
-        provider.acts("firm", "hang", "valid")
-        provider.says("firm", words)
-        environ = {"MODEL_API_BASES": provider.url, "MODEL_PRIVATE_HOSTS": "127.0.0.1", "OPENAI_API_KEY": "none needed"}
-        with running(LOG_LEVEL="CRITICAL", **environ) as runner:
-            parameters = {"api_base": provider.api_base}
-            answer = asked(runner.url, priced("openai/firm", seconds=12, kind="firm", parameters=parameters))
+    provider.acts("firm", "hang", "valid")
+    provider.says("firm", words)
+    parameters = {"api_base": provider.api_base}
+    answer = asked(runner.url, priced("openai/firm", seconds=12, kind="firm", parameters=parameters))
     assert isinstance(answer, Answer), answer
     assert answer.text == Cast().trader
     assert answer.deliberation

@@ -1,9 +1,12 @@
 """The figures of a backtest, against empyrical and against arithmetic written out; and what has no figure."""
 
+import importlib
 import json
 import math
 import warnings
 from decimal import Decimal
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,10 +28,6 @@ from portfolio.core.performance import (
 )
 from portfolio.core.trips import Deal, SoldMoreThanHeld, trips_of
 from tests.notation import D, at, some
-
-with warnings.catch_warnings():  # it notes on import what is missing for data it could fetch
-    warnings.simplefilter("ignore")
-    import empyrical
 
 START_MS = to_ms(at("2024-01-01 00:00"))
 # Closes of BTCUSDT on 40 days from 2024-01-01 on, rounded to whole dollars: a rise, a fall of a fifth, a rise.
@@ -55,15 +54,23 @@ def deals(text: str) -> list[Deal]:
 moves = st.lists(st.floats(-0.2, 0.25), min_size=OBSERVATIONS_MIN, max_size=120)
 
 
+@cache
+def empyrical() -> Any:
+    """Imported here: all of scipy comes with it, and every worker of a session collects this file."""
+    with warnings.catch_warnings():  # it notes on import what is missing for data it could fetch
+        warnings.simplefilter("ignore")
+        return importlib.import_module("empyrical")
+
+
 def theirs(returns: np.ndarray) -> dict[str, float]:
-    yearly = {"annualization": 365}
+    judge, yearly = empyrical(), {"annualization": 365}
     return {
-        "total_return": empyrical.cum_returns_final(returns),
-        "annual_return": empyrical.annual_return(returns, **yearly),
-        "volatility": empyrical.annual_volatility(returns, **yearly),
-        "sharpe": empyrical.sharpe_ratio(returns, **yearly),
-        "sortino": empyrical.sortino_ratio(returns, **yearly),
-        "calmar": empyrical.calmar_ratio(returns, **yearly),
+        "total_return": judge.cum_returns_final(returns),
+        "annual_return": judge.annual_return(returns, **yearly),
+        "volatility": judge.annual_volatility(returns, **yearly),
+        "sharpe": judge.sharpe_ratio(returns, **yearly),
+        "sortino": judge.sortino_ratio(returns, **yearly),
+        "calmar": judge.calmar_ratio(returns, **yearly),
     }
 
 
@@ -77,7 +84,7 @@ def assert_agrees(values: np.ndarray) -> None:
         else:  # where they divide by nothing
             assert mine is None, name
     depth = ours.max_drawdown.depth if ours.max_drawdown else 0.0
-    assert depth == pytest.approx(-empyrical.max_drawdown(returns), abs=1e-9)
+    assert depth == pytest.approx(-empyrical().max_drawdown(returns), abs=1e-9)
 
 
 @some
