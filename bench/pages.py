@@ -13,6 +13,7 @@ import statistics
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 
 ENTRIES, BY_LOT, CYCLES, TIMES = 200, 20, 104, 3
 MS_MAX, QUERIES_MAX = 50.0, 12
@@ -113,12 +114,17 @@ def main() -> None:
         "DJANGO_SETTINGS_MODULE": "config.settings",
     }
     import django
+    from django.conf import settings
     from django.core.management import call_command
+
+    from config.garbage import look_seldom
 
     django.setup()
     atexit.register(engines.release, data)
     call_command("migrate", verbosity=0)
     ensure_season()
+    import_module(settings.ROOT_URLCONF)
+    look_seldom()  # as the server does
     rows = {}
     for kind, address in addresses().items():
         rows[kind] = row = measured(address)

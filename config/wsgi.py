@@ -1,7 +1,10 @@
 import os
+from importlib import import_module
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+
+from config.garbage import look_seldom
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("PGAPPNAME", "web")
@@ -10,4 +13,6 @@ site = get_wsgi_application()
 
 from competition.front.layer import Front  # noqa: E402  it knows the models, which are there only now
 
+import_module(settings.ROOT_URLCONF)  # every page's code, so that no visitor waits for it
 application = Front(site, settings.ALLOWED_HOSTS, behind_proxy=settings.BEHIND_TLS_PROXY)
+look_seldom()

@@ -9,12 +9,13 @@ from django.db.models import Sum
 from portfolio.core.book import Account, Book, Journal, JournalKind, Posting
 from portfolio.models import Journal as JournalRow
 from portfolio.models import Posting as PostingRow
+from portfolio.one_of import OneOf
 
 
 def books_of(portfolio_ids: Sequence[int]) -> dict[int, Book]:
     """The book of each portfolio, by id: one query for all."""
     sums = (
-        PostingRow.objects.filter(portfolio__in=portfolio_ids, account=Account.ENTRY.value)
+        PostingRow.objects.filter(OneOf("portfolio", portfolio_ids), account=Account.ENTRY.value)
         .values_list("portfolio_id", "asset")
         .annotate(total=Sum("amount"))
         .order_by("portfolio_id", "asset")

@@ -69,11 +69,13 @@ def _ranked_anew(rows: Sequence[StandingRow], benchmark: str) -> tuple[StandingR
     """By return, equal returns sharing a place; whoever the season does not rank stays unranked, behind the others."""
     base = next((row.net_return for row in rows if row.entry == benchmark), None)
     ordered = sorted(rows, key=lambda row: (row.rank is None, -row.net_return, row.entry))
-    returns = sorted((row.net_return for row in rows if row.rank is not None), reverse=True)
+    places: dict[Decimal, int] = {}
+    for place, row in enumerate(ordered, 1):
+        places.setdefault(row.net_return, place)  # the ranked come first, so theirs is the place of a return
     return tuple(
         replace(
             row,
-            rank=None if row.rank is None else returns.index(row.net_return) + 1,
+            rank=None if row.rank is None else places[row.net_return],
             excess_return=None if base is None else row.net_return - base,
         )
         for row in ordered

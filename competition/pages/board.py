@@ -17,7 +17,7 @@ from competition.pages.lead import Lead, extremes_of, lead_of
 from competition.pages.names import EntryName, entries_of, names_by_slug
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
 from competition.pages.provisional import board_notes
-from competition.pages.table import Table, shown_of, standing_row, table_of
+from competition.pages.table import Table, shown_of, standing_rows, table_of
 from competition.pages.windows import seen_as_wished
 
 BY_LOT, EQUAL_WEIGHT = "baseline/random", "baseline/equal-weight"
@@ -85,10 +85,7 @@ def standings_of(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -
         start = [Result(entry.slug, (rules.capital,), ZERO, ZERO, ZERO, due=0, valid=0) for entry in entries]
         return rank(start, rules)
     slugs = {entry.id: entry.slug for entry in entries}
-    return tuple(
-        standing_row(row, slugs[row.entry_id])
-        for row in Standing.objects.current().filter(cycle=closed).order_by("position")
-    )
+    return standing_rows(Standing.objects.current().filter(cycle=closed).order_by("position"), slugs)
 
 
 def equity_chart(season: Season, progress: Progress) -> Chart:

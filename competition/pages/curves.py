@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Min, StringAgg, TextField, Value
-from django.db.models.functions import Cast
+from django.db.models import F, Min, StringAgg, TextField, Value
+from django.db.models.functions import Cast, Round
 
-from competition.pages.charts import TWO_PLACES, Chart, Stroke, drawn
+from competition.pages.charts import Chart, Stroke, drawn
 from competition.pages.names import EntryName
 from competition.pages.pictures import HUES
 from portfolio.models import Valuation
+from portfolio.one_of import OneOf
 
 POINTS_MAX = 90
 SPARK_POINTS_MAX = 30
@@ -39,27 +40,26 @@ def thinned(last: int, most: int) -> list[int]:
 def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) -> Curves:
     """The curves of these portfolios from the start to `last_week`: one query."""
     weeks_shown = thinned(last_week, POINTS_MAX)
-    rows = Valuation.objects.current().filter(portfolio__in=portfolio_ids, cycle_number__in=weeks_shown)
+    rows = Valuation.objects.current().filter(OneOf("portfolio", portfolio_ids), OneOf("cycle_number", weeks_shown))
     by_week = rows.values("cycle_number").annotate(
-        first=Min("at"), whose=_joined("portfolio_id"), worth=_joined("value")
+        first=Min("at"),
+        whose=joined("portfolio_id", "portfolio_id"),
+        worth=joined(Round(F("value") / capital * 100, precision=2), "portfolio_id"),
     )
-    weeks, instants, indexed = [], [], []
-    for week, at, whose, worth in by_week.order_by("cycle_number").values_list(
-        "cycle_number", "first", "whose", "worth"
-    ):
-        weeks.append(week)
-        instants.append(at)
-        indexed.append(dict(zip(map(int, whose.split()), _indexed(worth.split(), capital), strict=True)))
-    return Curves(tuple(weeks), tuple(instants), {key: tuple(at.get(key) for at in indexed) for key in portfolio_ids})
+    found = list(by_week.order_by("cycle_number").values_list("cycle_number", "first", "whose", "worth"))
+    indexed = [
+        dict(zip(map(int, whose.split()), map(Decimal, worth.split()), strict=True)) for _, _, whose, worth in found
+    ]
+    return Curves(
+        weeks=tuple(week for week, *_ in found),
+        instants=tuple(first for _, first, *_ in found),
+        values={key: tuple([at.get(key) for at in indexed]) for key in portfolio_ids},
+    )
 
 
-def _joined(column: str) -> StringAgg:
-    """All of a column as one text: thousands of values cost more to take apart as columns than as words."""
-    return StringAgg(Cast(column, TextField()), delimiter=Value(" "), order_by="portfolio_id")
-
-
-def _indexed(amounts: Sequence[str], capital: Decimal) -> list[Decimal]:
-    return [(Decimal(amount) / capital * 100).quantize(TWO_PLACES) for amount in amounts]
+def joined(figure: str | Round, order: str) -> StringAgg:
+    """A figure of all rows of a group as one text: thousands of rows cost more to take apart than as many words."""
+    return StringAgg(Cast(figure, TextField()), delimiter=Value(" "), order_by=order)
 
 
 def spark_values(values: Sequence[Decimal | None]) -> list[Decimal | None]:

@@ -20,7 +20,7 @@ from competition.pages.holdings import CASH, Holding, PricedBook, books_now
 from competition.pages.names import EntryName, habit, name_of, spoken
 from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
-from competition.pages.table import standing_row
+from competition.pages.table import standing_rows
 from competition.pages.text import line
 from competition.pages.versions import Version, versions_of
 
@@ -144,9 +144,10 @@ def _models(agent: Agent) -> tuple[tuple[str, str], ...]:
 
 
 def standings_of_pair(pair: Sequence[Entry], progress: Progress) -> dict[str, StandingRow]:
-    slugs = {entry.id: entry.slug for entry in pair}
-    rows = Standing.objects.current().filter(cycle=progress.closed, entry__in=pair) if progress.closed else ()
-    return {slugs[row.entry_id]: standing_row(row, slugs[row.entry_id]) for row in rows}
+    if not progress.closed:
+        return {}
+    rows = Standing.objects.current().filter(cycle=progress.closed, entry__in=pair)
+    return {row.entry: row for row in standing_rows(rows, {entry.id: entry.slug for entry in pair})}
 
 
 def _figures(ours: StandingRow | None, theirs: StandingRow | None, rules: Rules) -> tuple[KeyFigure, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from competition.pages.figures import percent
 
@@ -34,12 +35,19 @@ class Spark:
 def polyline(
     values: Sequence[Decimal | None], width: int, height: int, low: Decimal, high: Decimal, *, places: int = 1
 ) -> str:
-    """Points of a curve between `low` (bottom) and `high` (top), gaps left out."""
-    step = Decimal(width) / max(1, len(values) - 1)
+    """Points of a curve between `low` (bottom) and `high` (top), gaps left out.
+
+    A drawing and no sum of money, so its places are reckoned as floats: a board draws thousands of them.
+    """
+    base = float(low)
+    scale = (height - 2) / (float(high) - base) if high > low else 0.0
+    bottom = height - 1 if scale else height / 2  # a hair of room for the stroke; a flat curve is in the middle
     return " ".join(
-        f"{_short(step * index, places)},{_short(_y(value, height, low, high), places)}"
-        for index, value in enumerate(values)
-        if value is not None
+        [
+            f"{x},{_short(bottom - (float(value) - base) * scale, places)}"
+            for x, value in zip(_across(len(values), width, places), values, strict=True)
+            if value is not None
+        ]
     )
 
 
@@ -50,7 +58,7 @@ def spark(values: Sequence[Decimal | None]) -> Spark | None:
         return None
     low, high = min(known), max(known)
     points = polyline(values, SPARK_WIDTH, SPARK_HEIGHT, low, high)
-    return Spark(points, _short(_y(known[0], SPARK_HEIGHT, low, high)))
+    return Spark(points, points.partition(",")[2].partition(" ")[0])
 
 
 def segments(weights: Mapping[str, Decimal], hues: Mapping[str, int], cash: str) -> tuple[Segment, ...]:
@@ -72,12 +80,12 @@ def hues_of(names: Sequence[str]) -> dict[str, int]:
     return {name: index % HUES + 1 for index, name in enumerate(names)}
 
 
-def _y(value: Decimal, height: int, low: Decimal, high: Decimal) -> Decimal:
-    """A hair of room above and below keeps the stroke inside; a flat curve runs through the middle."""
-    room = Decimal(height) - 2
-    share = (value - low) / (high - low) if high > low else Decimal("0.5")
-    return 1 + room * (1 - share)
+@lru_cache(maxsize=64)
+def _across(count: int, width: int, places: int) -> tuple[str, ...]:
+    """Where `count` values stand from left to right, the first and the last at the edges."""
+    step = width / max(1, count - 1)
+    return tuple(_short(step * index, places) for index in range(count))
 
 
-def _short(number: Decimal, places: int = 1) -> str:
+def _short(number: float | Decimal, places: int = 1) -> str:
     return f"{number:.{places}f}".removesuffix(".0")

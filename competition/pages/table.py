@@ -1,10 +1,10 @@
 """The leaderboard's table: who is shown, in which order, with which figures."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from competition.core.ranking import StandingRow
-from competition.models import Entry, Season, Standing
+from competition.models import Entry, Season, StandingQuerySet
 from competition.pages.columns import KINDS, RETURNS, STRETCHES, Heading, Wish, arranged, headings
 from competition.pages.curves import Curves, spark_values
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
@@ -71,23 +71,10 @@ class Table:
     benchmark: str
 
 
-def standing_row(row: Standing, slug: str) -> StandingRow:
-    """A stored standing as the value the core works with."""
-    return StandingRow(
-        entry=slug,
-        rank=row.rank,
-        unranked=row.unranked,
-        value=row.value,
-        net_return=row.net_return,
-        excess_return=row.excess_return,
-        max_drawdown=row.max_drawdown,
-        turnover=row.turnover,
-        fees=row.fees,
-        ai_cost=row.ai_cost,
-        coverage=row.coverage,
-        due=row.due,
-        valid=row.valid,
-    )
+def standing_rows(rows: StandingQuerySet, slugs: Mapping[int, str]) -> tuple[StandingRow, ...]:
+    """Stored standings as the values the core works with: one query. `slugs` are those of the entries by id."""
+    columns = [field.name for field in fields(StandingRow) if field.name != "entry"]
+    return tuple(StandingRow(slugs[entry_id], *row) for entry_id, *row in rows.values_list("entry_id", *columns))
 
 
 @dataclass(frozen=True, slots=True)

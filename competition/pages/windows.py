@@ -1,6 +1,5 @@
 """What the board over its last weeks is made of, read from turns, valuations and the standings of then."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -12,7 +11,9 @@ from competition.core.rules import Rules
 from competition.core.windows import Stretch, over_stretch, without_ai_cost
 from competition.models import Cycle, Entry, Standing, Turn
 from competition.pages.columns import Wish
+from competition.pages.curves import joined
 from portfolio.models import Valuation
+from portfolio.one_of import OneOf
 
 
 class _Before(NamedTuple):
@@ -42,18 +43,19 @@ def _stretches(entries: Sequence[Entry], closed: Cycle, begin: int) -> dict[str,
     rows = list(boards.values_list("entry_id", "cycle__number", *_Before._fields))
     then = {entry_id: _Before(*before) for entry_id, _, *before in rows}
     first = rows[0][1] if rows else 0
-    values: defaultdict[int, list[Decimal]] = defaultdict(list)
     weeks = Valuation.objects.current().filter(
-        portfolio__in=[entry.portfolio_id for entry in entries], cycle_number__range=(first, closed.number)
+        OneOf("portfolio", [entry.portfolio_id for entry in entries]), cycle_number__range=(first, closed.number)
     )
-    for portfolio_id, value in weeks.order_by("cycle_number").values_list("portfolio_id", "value"):
-        values[portfolio_id].append(value)
+    worth = weeks.values("portfolio_id").annotate(worth=joined("value", "cycle_number"))
+    texts = dict(worth.order_by().values_list("portfolio_id", "worth"))
     turns = Turn.objects.filter(**season, cycle__number__range=(first + 1, closed.number))
     traded = dict(turns.values_list("entry").annotate(traded=Sum("traded")).order_by())
     return {
         entry.slug: Stretch(
-            tuple(values[entry.portfolio_id]), traded.get(entry.id, Decimal(0)), *then.get(entry.id, _Before())
+            tuple(map(Decimal, texts[entry.portfolio_id].split())),
+            traded.get(entry.id, Decimal(0)),
+            *then.get(entry.id, _Before()),
         )
         for entry in entries
-        if values[entry.portfolio_id]
+        if entry.portfolio_id in texts
     }

@@ -7,11 +7,12 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
+from competition.core.ranking import StandingRow
 from competition.models import Season
 from competition.pages.columns import COLUMNS, wish_of
 from competition.pages.frame import NotThere
 from competition.pages.names import EntryName, vendor_of
-from competition.pages.table import board_row, shown_of, standing_row
+from competition.pages.table import board_row, shown_of, standing_rows
 from tests.pages.reading import Page
 from tests.pages.seasons import Played, play_season, running_season
 
@@ -142,7 +143,7 @@ def test_weeks_that_a_season_does_not_have_yet_are_all_it_has(played: Played) ->
 
 def test_those_who_share_a_place_are_shown_to_share_it(played: Played) -> None:
     twice = {"rank": 1, "unranked": "", "net_return": Decimal("0.5")}
-    row = standing_row(played.season.cycles.get(number=6).standings.first(), "swinger")
+    row = _standing(played)
     shown = board_row(replace(row, **twice), NAME, (), None, shares=True)
     assert (shown.rank, board_row(replace(row, **twice), NAME, (), None, shares=False).rank) == ("=1", "1")
 
@@ -226,8 +227,8 @@ def test_the_board_and_the_page_of_its_week_are_priced_at_the_same_instant(playe
 
 
 def test_a_large_board_is_shown_fifty_at_a_time_in_one_order_and_each_entry_once(played: Played) -> None:
-    first = played.season.cycles.get(number=6).standings.order_by("position").first()
-    board = [replace(standing_row(first, f"entry-{n:03}"), rank=n + 1) for n in range(120)]
+    first = _standing(played)
+    board = [replace(first, entry=f"entry-{n:03}", rank=n + 1) for n in range(120)]
     names = {row.entry: replace(NAME, slug=row.entry, name=row.entry) for row in board}
     pages = [shown_of(board, names, wish_of({"page": page, "sort": "-entry"})) for page in ("1", "2", "3")]
     assert [row.entry for page in pages for row in page.rows] == [f"entry-{n:03}" for n in reversed(range(120))]
@@ -245,3 +246,9 @@ def test_sorting_or_filtering_begins_at_the_first_page(played: Played) -> None:
     page = Page(played.get("?page=1&sort=fees"))
     assert page.all("a", id="sort-value", href="?sort=value")
     assert page.all("a", id="kind-model", href="?sort=fees&kind=model")
+
+
+def _standing(played: Played) -> StandingRow:
+    """The first row of the board of week 6."""
+    rows = played.season.cycles.get(number=6).standings.order_by("position")
+    return standing_rows(rows, {entry.id: entry.slug for entry in played.season.entries.all()})[0]

@@ -1,0 +1,53 @@
+"""The small drawings in table cells, and a chart's figures as rows.
+
+A page has hundreds of them, and a template for each takes ten times as long.
+"""
+
+from collections.abc import Sequence
+
+from django import template
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+
+from competition.pages.charts import Chart
+from competition.pages.pictures import Segment, Spark
+
+register = template.Library()
+
+
+@register.simple_tag
+def allocation_bar(parts: Sequence[Segment]) -> SafeString:
+    """What somebody holds, as one bar; each part says its name and share."""
+    told = [(part, f"{escape(part.name)} {part.share}") for part in parts]
+    drawn = "".join(
+        f'<rect class="hue-{part.hue}" x="{part.x}" width="{part.width}" height="10"><title>{text}</title></rect>'
+        for part, text in told
+    )
+    label = ", ".join(text for _, text in told)
+    return mark_safe(  # noqa: S308  # of what goes in, names alone are not ours, and they are escaped
+        f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{label}">'
+        f"{drawn}</svg>"
+    )
+
+
+@register.simple_tag
+def sparkline(spark: Spark | None) -> SafeString:
+    """A curve with the level it started from; nothing where there is no curve yet."""
+    if spark is None:
+        return SafeString("")
+    return mark_safe(  # noqa: S308  # numbers and nothing else
+        '<svg class="spark" viewBox="0 0 96 24" preserveAspectRatio="none" role="img" aria-label="Equity curve">'
+        f'<path class="spark-start" d="M0 {spark.start_y}H96" /><polyline points="{spark.points}" /></svg>'
+    )
+
+
+@register.simple_tag
+def chart_rows(chart: Chart) -> SafeString:
+    """The figures of each instant of a chart, in a season with its week."""
+    rows = []
+    for row in chart.rows:
+        at = f'<time datetime="{row.at.iso}">{row.at.text}</time>'
+        head = f'<th scope="row">{at}</th>' if row.week is None else f'<th scope="row">{row.week}</th><td>{at}</td>'
+        cells = "".join([f'<td class="num">{value}</td>' for value in row.values])
+        rows.append(f"<tr>{head}{cells}</tr>\n")
+    return mark_safe("".join(rows))  # noqa: S308  # numbers and instants, and nothing else
