@@ -77,7 +77,7 @@ def open_due(season_id: int, now: datetime) -> list[Cycle]:
         return []  # another process is at it
     rules = season.rule_book
     newest = season.cycles.order_by("-number").first()
-    if newest and newest.state not in TERMINAL_CYCLES:
+    if not is_due(rules, newest, now):
         return []
     rows = []
     first = newest.number + 1 if newest else 1
@@ -86,6 +86,19 @@ def open_due(season_id: int, now: datetime) -> list[Cycle]:
         if rows[-1].state not in TERMINAL_CYCLES:
             break
     return Cycle.objects.bulk_create(rows)
+
+
+def is_due(rules: Rules, newest: Cycle | None, now: datetime) -> bool:
+    """Whether a boundary behind the newest cycle has passed, and that cycle has ended."""
+    if newest and newest.state not in TERMINAL_CYCLES:
+        return False
+    return last_due(rules, now) > (newest.number if newest else 0)
+
+
+def newest_cycles(seasons: Sequence[Season]) -> dict[int, Cycle]:
+    """The last cycle of each of these seasons that has one, by season id."""
+    newest = Cycle.objects.filter(season__in=seasons).order_by("season", "-number").distinct("season")
+    return {cycle.season_id: cycle for cycle in newest}
 
 
 def _due_cycle(season: Season, rules: Rules, number: int, now: datetime) -> Cycle:

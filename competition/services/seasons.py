@@ -9,9 +9,8 @@ from agents.core.roster import Profile
 from agents.models import Agent
 from competition.core.play import portfolio_key
 from competition.core.rules import Rules
-from competition.core.schedule import last_due
-from competition.core.states import SeasonState, check_transition
-from competition.models import Entry, Season
+from competition.core.states import TERMINAL_CYCLES, SeasonState, check_transition
+from competition.models import Cycle, Entry, Season
 from competition.services.markets import why_not_opened
 from market.core.symbols import symbols_content
 from market.queries import listed_symbols
@@ -100,7 +99,6 @@ def close_season(season_id: int, now: datetime, reason: str) -> bool:
     return True
 
 
-def is_over(season: Season, now: datetime) -> bool:
-    """Whether every cycle of the calendar has been dealt with."""
-    rules = season.rule_book
-    return last_due(rules, now) == rules.cycles and season.cycles.count() == rules.cycles
+def is_over(rules: Rules, newest: Cycle | None) -> bool:
+    """Whether the newest cycle is the last of the calendar, and has ended."""
+    return newest is not None and newest.number == rules.cycles and newest.state in TERMINAL_CYCLES

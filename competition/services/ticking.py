@@ -18,7 +18,7 @@ from competition.models import Cycle, Errand, Heartbeat, Season
 from competition.services import analyses, executing
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
-from competition.services.cycles import Setting, brief_cycle, open_due, say_why_waiting
+from competition.services.cycles import Setting, brief_cycle, is_due, newest_cycles, open_due, say_why_waiting
 from competition.services.markets import candles_of, readings_of
 from competition.services.recovering import book_found
 from competition.services.seasons import close_season, is_over
@@ -38,11 +38,11 @@ PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
 def tick(now: datetime, dispatch: Dispatch) -> int:
     """Open what is due, and dispatch the next step of every cycle that is not terminal. Returns how many."""
-    for season in Season.objects.filter(state=SeasonState.OPEN).order_by("id"):
+    seasons = list(Season.objects.filter(state=SeasonState.OPEN).order_by("id"))
+    newest = newest_cycles(seasons)
+    for season in seasons:
         try:
-            open_due(season.id, now)
-            if is_over(season, now):
-                close_season(season.id, now, "the calendar has ended")
+            _open_or_close(season, newest.get(season.id), now)
         except (OperationalError, InterfaceError) as error:
             if not is_passing(error):
                 raise  # the database is away: no season can be looked at
@@ -62,6 +62,15 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
     for cycle_id in executions:
         dispatch(EXECUTE, cycle_id)
     return len(due) + len(executions)
+
+
+def _open_or_close(season: Season, newest: Cycle | None, now: datetime) -> None:
+    """Mostly nothing is due, and then nothing is locked."""
+    rules = season.rule_book
+    if is_due(rules, newest, now):
+        newest = next(reversed(open_due(season.id, now)), newest)
+    if is_over(rules, newest):
+        close_season(season.id, now, "the calendar has ended")
 
 
 def _book_found(now: datetime) -> None:

@@ -37,7 +37,7 @@ def backup(own_database: str) -> Iterator[Callable[[], Callable[[], None]]]:
         return lambda: scratch.put_back(kept)
 
     yield keep
-    scratch.forget()
+    scratch.forget_all()
 
 
 def season(**changes: object) -> tuple[Stage, Venue]:

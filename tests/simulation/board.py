@@ -22,9 +22,11 @@ from django.core.management import call_command
 
 from tests.databases import connected_to, database, fresh_copy
 from tests.simulation.guards import GUARDS, Guard, without
-from tests.simulation.run import Theatre, shape_of, theatre
+from tests.simulation.run import Played, Theatre, shape_of, theatre
+from tests.simulation.year import Plan, play_year, told
 
 SCHEDULES = 300  # as many as a commit has to stand
+MONTH = 4  # weeks; a backup of the second is put back in the third
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +53,18 @@ def hunt(stage: Theatre, guard: Guard, schedules: int) -> Found:
     """Play without the guard until something breaks, or so many schedules are over."""
     with without(guard):
         for number, seed in enumerate(islice(seeds_for(guard), schedules), start=1):
-            played = stage.play(seed)
+            played = _play_month(stage, seed) if guard.is_restored else stage.play(seed)
             if played.violation:
                 return Found(guard.name, seed, number, played.violation.splitlines()[0])
     return Found(guard.name, None, schedules, "NOT FOUND")
+
+
+def _play_month(stage: Theatre, seed: int) -> Played:
+    """In which a backup is put back, and the ledgers are compared with the exchange afterwards."""
+    played, month = play_year(stage, Plan.of(MONTH, 0, seed), seed)
+    if not played.violation and not told(played, month)["ledgers equal the exchange"]:
+        played.violation = "the ledgers hold something else than the exchange executed for them"
+    return played
 
 
 def board(template: str, schedules: int, words: str = "") -> Iterator[Found]:

@@ -29,7 +29,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`name` is what is taken away; `dropped` are statements for the scratch database; the rest narrows the seeds."""
+    """`name` is what is taken away; `dropped` are statements for the scratch database; the rest narrows the seeds.
+
+    Of `is_restored` is missed what guards a backup that is put back: a month at the exchange, in which one is.
+    """
 
     name: str
     changes: tuple[Change, ...]
@@ -37,6 +40,7 @@ class Guard:
     venue: str = ANY
     weeks: int = 1
     is_poor: bool = False
+    is_restored: bool = False
 
 
 @contextmanager
@@ -116,7 +120,7 @@ GUARDS = (
     ),
     Guard(
         "a cycle opens only when all before it have ended",
-        (Change(f"{S}.cycles:open_due", "newest.state not in TERMINAL_CYCLES", "False"),),
+        (Change(f"{S}.cycles:is_due", "newest.state not in TERMINAL_CYCLES", "False"),),
         weeks=2,
     ),
     Guard(
@@ -351,5 +355,44 @@ GUARDS = (
         ),
         venue=VENUE,
         weeks=2,
+    ),
+    # -- a backup that is put back
+    Guard(
+        "what the exchange did for us since the backup is looked for before anything is sent",
+        (
+            Change(
+                f"{P}.testnet_desk:TestnetDesk._open",
+                "recover(session, self._terms.symbols, self._turns, self._clock())",
+                "pass",
+            ),
+        ),
+        is_restored=True,
+    ),
+    Guard(
+        "a week that was carried out before the backup was put back sends no more",
+        (
+            Change(
+                f"{P}.restoring:why_its_week_is_over", "found.filter(goes_on=False) | found.booked()", "found.none()"
+            ),
+        ),
+        is_restored=True,
+    ),
+    Guard(
+        "an order that goes on is taken from the exchange, and not sent again",
+        (
+            Change(
+                f"{P}.testnet_broker:TestnetBroker._send", "if is_there_already(attempt.client_order_id):", "if False:"
+            ),
+        ),
+        is_restored=True,
+    ),
+    Guard(
+        "what was found is posted once, in code and by key",
+        (
+            Change(f"{P}.restoring:_book", "if FoundOrder.objects.waiting().filter(id=found.id).exists():", "if True:"),
+            Change(f"{P}.restoring:book_what_waits", "FoundOrder.objects.waiting()", "FoundOrder.objects"),
+        ),
+        (constraint("portfolio_journal", "journal_key_unique"),),
+        is_restored=True,
     ),
 )

@@ -30,6 +30,7 @@ from tests.simulation.run import Played, Shape, Theatre
 from tests.simulation.scratch import Scratch
 from tests.simulation.world import LOOKS_MAX, World
 
+BACKUP = "backup"
 ENTRIES = 3
 CALMER = 3  # than the weeks of schedules: most of a year goes well
 
@@ -93,7 +94,7 @@ class Year(World):
     def _keep(self) -> None:
         if not self.backup and not self.is_put_back:
             self.say("a backup is made")
-            self.backup = self.scratch.keep("backup")
+            self.backup = self.scratch.keep(BACKUP)
 
     def _put_back(self) -> None:
         """Everybody is stopped, the backup is put back, and nobody begins before the runbook's pause is over."""
@@ -119,6 +120,7 @@ def play_year(stage: Theatre, plan: Plan, seed: int) -> tuple[Played, Year]:
         years.append(Year(seed, season, lines, stage.scratch, plan))
         return years[0]
 
+    stage.scratch.forget(BACKUP)
     played = stage.play(seed, Shape("venue", plan.weeks, ENTRIES), kind=year)
     return played, years[0]
 
