@@ -10,7 +10,7 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery
 
 from agents.budget import caps_of
 from agents.cutoffs import cutoffs_of
-from competition.backtest_models import Backtest
+from competition.backtest_models import Backtest, Label
 from competition.core.backtest_parameters import AgentSpec, BacktestParameters
 from competition.core.contamination import AFTER, BEFORE, contamination
 from competition.core.states import BacktestState, SeasonState
@@ -117,8 +117,10 @@ def _kind(agent: AgentSpec) -> str:
 
 
 def _time(decisions: int, asking_s: float) -> str:
-    """By the pace of the last ones that were done, plus what models take; nothing is guessed out of nothing."""
-    done = Backtest.objects.filter(state=BacktestState.DONE.value, seconds__isnull=False, progress_total__gt=0)
+    """By the pace of the last ones that asked no model, plus what models take; nothing is guessed out of nothing."""
+    done = Backtest.objects.filter(
+        state=BacktestState.DONE.value, label=Label.NO_MODEL.value, seconds__isnull=False, progress_total__gt=0
+    )
     rows = list(done.order_by("-finished_at").values_list("seconds", "progress_total")[:PACE_OF])
     asked = f" Models take about {duration(timedelta(seconds=asking_s))} of it." if asking_s else ""
     if not rows:

@@ -41,6 +41,7 @@ LABEL_MARKS = {
 EVERY_WORDS = {"candle": "every candle", "1d": "every day", "1w": "every week"}
 FILL_WORDS = {"next_close": "the close of the next candle", "next_open": "the open of the next candle"}
 SOURCE_WORDS = {"stored": "stored candles", "synthetic": "a made-up market"}
+MASK_WORDS = {False: "as they are", True: "without dates, names and levels of prices"}
 NAMES_MAX = 3
 
 
@@ -79,7 +80,8 @@ def symbols_text(parameters: BacktestParameters) -> str:
 
 
 def cadence_text(parameters: BacktestParameters) -> str:
-    return f"{EVERY_WORDS[parameters.every]} on {parameters.timeframe} candles"
+    mask = ", masked" if parameters.mask else ""
+    return f"{EVERY_WORDS[parameters.every]} on {parameters.timeframe} candles{mask}"
 
 
 def parameter_facts(parameters: BacktestParameters) -> dict[str, str]:
@@ -98,6 +100,7 @@ def parameter_facts(parameters: BacktestParameters) -> dict[str, str]:
         "Fee": f"{quantity(parameters.fee_bps)} bp of what is traded",
         "Slippage": f"{quantity(parameters.slippage_bps)} bp against the trader",
         "Drift band": f"{quantity(parameters.drift_band * 100)}% of the value is left alone",
+        "Briefs": MASK_WORDS[parameters.mask],
         "Models may cost": "no limit of its own" if parameters.max_usd is None else f"{money(parameters.max_usd)} USD",
     }
 

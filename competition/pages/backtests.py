@@ -2,7 +2,7 @@
 side by side."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,7 @@ from competition.services.backtest_reads import metrics_of, status_from
 
 PAGE_LENGTH = 25
 COMPARED_MAX = 4
+CHOSEN_MAX = 25  # of an address that are looked up
 BEST_SHOWN = 3
 _HEAVY = ("notes", "data")  # columns that a list does not need
 
@@ -84,6 +85,15 @@ class BacktestLine:
     share: int
     best: tuple[Best, ...]
     requested: Moment
+    is_ticked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChoosePage:
+    """What can be compared: those that are ticked already, then the newest that are done. `advice` says how many."""
+
+    advice: str
+    lines: tuple[BacktestLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,16 +156,35 @@ def list_page(wish: BacktestWishes, page: int, now: datetime) -> ListPage:
     )
 
 
-def compare_page(keys: Sequence[str], now: datetime) -> ComparePage:
-    """Up to four backtests side by side: two queries. Raises `NotThere` for other numbers of them and unknown ones."""
-    wanted = list(dict.fromkeys(keys))
-    back = [Link("/backtests/", "All backtests")]
-    if not 2 <= len(wanted) <= COMPARED_MAX:
-        raise NotThere(f"Choose 2 to {COMPARED_MAX} backtests to compare.", back)
+def compare_page(keys: Sequence[str], now: datetime) -> ComparePage | ChoosePage:
+    """Two to four backtests side by side, or what to choose from where it is another number of them: two queries.
+
+    Raises `NotThere` for unknown ones.
+    """
+    wanted = list(dict.fromkeys(keys))[:CHOSEN_MAX]
     rows = {row.key: row for row in Backtest.objects.select_related("requested_by").filter(key__in=wanted)}
     if missing := [key for key in wanted if key not in rows]:
-        raise NotThere(f"There is no backtest {missing[0]}.", back)
+        raise NotThere(f"There is no backtest {missing[0]}.", [Link("/backtests/", "All backtests")])
     chosen = [rows[key] for key in wanted]
+    if not 2 <= len(wanted) <= COMPARED_MAX:
+        return _choose_page(chosen, now)
+    return _compare_page(chosen, now)
+
+
+def _choose_page(ticked: Sequence[Backtest], now: datetime) -> ChoosePage:
+    rows = Backtest.objects.select_related("requested_by").defer(*_HEAVY).filter(state=BacktestState.DONE.value)
+    others = rows.exclude(id__in=[row.id for row in ticked]).order_by("-requested_at", "-id")[:PAGE_LENGTH]
+    shown = [*(row for row in ticked if row.state == BacktestState.DONE), *others]
+    metrics = metrics_of([row.key for row in shown])
+    advice = f"Tick 2 to {COMPARED_MAX} that shall stand side by side."
+    if count := len(ticked):
+        advice = f"{count} {'is' if count == 1 else 'are'} ticked; {COMPARED_MAX} fit side by side, and it takes 2."
+    lines = (_line(row, metrics.get(row.key, {}), now) for row in shown)
+    keys = {row.key for row in ticked}
+    return ChoosePage(advice, tuple(replace(line, is_ticked=line.key in keys) for line in lines))
+
+
+def _compare_page(chosen: Sequence[Backtest], now: datetime) -> ComparePage:
     letters = {row.id: "ABCD"[number] for number, row in enumerate(chosen)}
     runs = list(BacktestRun.objects.defer("trades", "decisions").filter(backtest__in=chosen))
     runs.sort(key=lambda run: (letters[run.backtest_id], run.number))

@@ -48,13 +48,17 @@ class AgentCost:
 
 @dataclass(frozen=True, slots=True)
 class BacktestCost:
-    """`agents` are those that are asked through a runner; everybody else costs nothing but a moment."""
+    """`agents` are those that are asked through a runner; everybody else costs nothing but a moment.
+
+    `usd_cap` is what all of them together may cost, if that was said.
+    """
 
     agents: tuple[AgentCost, ...]
+    usd_cap: Decimal | None = None
 
     @property
     def total(self) -> Projection:
-        return sum((agent.cost for agent in self.agents), FREE)
+        return _at_most(sum((agent.cost for agent in self.agents), FREE), self.usd_cap)
 
     @property
     def seconds(self) -> float:
@@ -83,7 +87,8 @@ def cost_of(parameters: BacktestParameters, caps: Caps, now: datetime) -> Backte
     if not asked:
         return BacktestCost(())
     brief = specimen_brief(rules_of(parameters), SPECIMEN_ROWS)
-    return BacktestCost(tuple(_agent_cost(spec, parameters, brief, caps, now) for spec in asked))
+    agents = (_agent_cost(spec, parameters, brief, caps, now) for spec in asked)
+    return BacktestCost(tuple(agents), parameters.max_usd)
 
 
 def cost_problems(parameters: BacktestParameters, cost: BacktestCost) -> dict[str, str]:
@@ -132,11 +137,14 @@ def _agent_cost(
         return AgentCost(spec.slug, questions, FREE, 0.0, calls.reason)
     attempts = rules.attempts_max + rules.repairs_max
     cost = projected_cost(calls, agent.tries_max, attempts, questions, caps)
-    cap = cost.worst_usd if parameters.max_usd is None else min(cost.worst_usd, parameters.max_usd)
     tiers = dict.fromkeys(call.tier if call.tier == "analyst" else call.role for call in planned)  # analysts: at once
     of_tier = {call.tier if call.tier == "analyst" else call.role: call.tier for call in planned}
     seconds = sum(_usual_s(model_of_tier(of_tier[tier], spec.model, agent)) for tier in tiers)
-    return AgentCost(spec.slug, questions, Projection(min(cost.expected_usd, cap), cap), questions * seconds)
+    return AgentCost(spec.slug, questions, _at_most(cost, parameters.max_usd), questions * seconds)
+
+
+def _at_most(cost: Projection, usd: Decimal | None) -> Projection:
+    return cost if usd is None else Projection(min(cost.expected_usd, usd), min(cost.worst_usd, usd))
 
 
 def _usual_s(model: str) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from agents.core.deciders import decider
 from agents.core.signals import ArrayAgent, CalledAgent
 from competition.core.backtest import play_briefs, play_wishes, wishes_of
 from competition.core.backtest_lookahead import (
@@ -16,24 +17,31 @@ from competition.core.backtest_lookahead import (
     until,
     with_absurd_future,
 )
-from competition.core.backtest_parameters import BacktestParameters
+from competition.core.backtest_parameters import AgentSpec, BacktestParameters
 from competition.core.backtest_stage import Played, Stage, Wishes
+from competition.services.backtest_costs import is_asked
 from competition.services.backtest_market import Setting, setting_for
 from competition.services.backtest_requests import BacktestRefused
-from competition.services.backtest_runs import Player
+from competition.services.backtest_runs import Player, player_of
 from market.core.candles import Series, from_ms
 from market.core.snapshot import HISTORY, Snapshot, build_snapshot
+
+STAND_IN = "offline/swinger"  # decides by its brief alone, and trades often
 
 
 @dataclass(frozen=True, slots=True)
 class Lookahead:
-    """The verdict on one agent. `found` is the difference and the instant from which the future was replaced."""
+    """The verdict on one agent: what came out otherwise, when, and the instant after which the future was replaced.
+
+    `is_asked` is an agent that sees briefs and nothing else: they were checked, and a script decided in its place.
+    """
 
     decisions: int
     futures: int
     at: datetime | None = None
     replaced_after: datetime | None = None
     what: str = ""
+    is_asked: bool = False
 
     @property
     def is_clean(self) -> bool:
@@ -42,6 +50,12 @@ class Lookahead:
     @property
     def verdict(self) -> str:
         if self.at is None or self.replaced_after is None:
+            if self.is_asked:
+                return (
+                    f"is shown nothing of the future. {self.decisions} briefs, and in {self.futures} replaced futures "
+                    "every one before them was the same. It was not asked itself: a script decided in its place. "
+                    "What a model remembers from its training is no matter of briefs; --mask is for that."
+                )
             return (
                 f"does not look ahead. {self.decisions} decisions, and in {self.futures} replaced futures every brief, "
                 "decision, order and posting before them was the same."
@@ -50,6 +64,11 @@ class Lookahead:
             f"LOOKS AHEAD. Its {self.what} at {self.at:%Y-%m-%d %H:%M} UTC came out otherwise when only candles after "
             f"{self.replaced_after:%Y-%m-%d %H:%M} UTC were replaced."
         )
+
+
+def player_to_check(spec: AgentSpec) -> Player:
+    """Who plays for a check: the agent itself, or in place of one that is asked a script that is shown its briefs."""
+    return decider(STAND_IN, {"seed": 1}) if is_asked(spec.model) else player_of(spec)
 
 
 def check_agent(

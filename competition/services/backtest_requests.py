@@ -4,9 +4,9 @@ Every complaint names the field it is about, so that a page shows it beside the 
 Nothing is written before all of them are content. The web process asks through here: no array library is loaded.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,12 +26,12 @@ from competition.core.backtest_parameters import (
 )
 from competition.core.contamination import contamination
 from competition.core.rule_problems import rule_problems
-from competition.core.rules import SYNTHETIC_TIMEFRAME
+from competition.services.backtest_checks import CHECKS
 from competition.services.backtest_costs import cost_of, cost_problems, models_behind
 from competition.services.backtests import Asker, request_backtest
 from market.core.candles import TIMEFRAME_S
 from market.core.symbols import UnknownSymbol, symbols_content
-from market.models import Candle, SeriesVersion
+from market.models import SeriesVersion
 from market.queries import listed_symbols
 
 CANDLES_MAX = 3_000_000
@@ -91,8 +91,8 @@ def parameters_from(wish: BacktestWish) -> BacktestParameters:
             found.pop("drift_band", None)
         raise BacktestRefused(found) from None
     problems: dict[str, str] = {}
-    for check in (_too_many_candles, _candles_are_there):
-        problems = problems or dict(check(parameters, wish))
+    for check in CHECKS:
+        problems = problems or dict(check(parameters, wish.max_candles))
     if problems:
         raise BacktestRefused(problems)
     return parameters
@@ -232,59 +232,3 @@ def _by_field(problems: Sequence[str]) -> dict[str, str]:
         known = name in BacktestWish.__dataclass_fields__
         found[name if known else "agents"] = f"{problem if not known else f'{name} {rest}'}."
     return found
-
-
-# -- Whether the candles are there ------------------------------------------------------------------------------------
-
-
-def _too_many_candles(parameters: BacktestParameters, wish: BacktestWish) -> Iterator[tuple[str, str]]:
-    if parameters.candles > wish.max_candles:
-        yield (
-            "last",
-            f"These are {parameters.candles:,} candles, more than the {wish.max_candles:,} that are allowed; choose "
-            "fewer symbols, a shorter window or longer candles.",
-        )
-    if parameters.last - parameters.first < timedelta(milliseconds=2 * parameters.timeframe_ms):
-        yield (
-            "last",
-            f"Between the two instants lie fewer than two candles of {parameters.timeframe}; choose a longer one.",
-        )
-
-
-def _candles_are_there(parameters: BacktestParameters, wish: BacktestWish) -> Iterator[tuple[str, str]]:
-    if parameters.source == "synthetic":
-        if parameters.timeframe != SYNTHETIC_TIMEFRAME:
-            yield "timeframe", f"The synthetic market has candles of {SYNTHETIC_TIMEFRAME} only."
-        return
-    step = timedelta(seconds=TIMEFRAME_S[parameters.timeframe])
-    missing: dict[str, list[str]] = {}
-    for name in parameters.symbols:
-        if told := _what_is_missing(name, parameters, step):
-            missing.setdefault(told, []).append(name)
-    if missing:
-        sentences = [
-            f"{', '.join(names)} {'has' if len(names) == 1 else 'have'} {told}" for told, names in missing.items()
-        ]
-        yield (
-            "first",
-            f"Candles are missing: {'; '.join(sentences)}. Choose other dates, or load them: "
-            "manage.py fetch_candles or import_candles.",
-        )
-
-
-def _what_is_missing(name: str, parameters: BacktestParameters, step: timedelta) -> str:
-    """What a symbol lacks in the window, before its first candle there and after its last one; empty if nothing."""
-    stored = Candle.objects.filter(symbol=name, timeframe=parameters.timeframe).order_by("open_at")
-    within = stored.filter(open_at__gte=parameters.first, open_at__lte=parameters.last - step)
-    first = within.values_list("open_at", flat=True).first()
-    last = within.values_list("open_at", flat=True).last()
-    if first is None or last is None:
-        others = Candle.objects.filter(symbol=name).values_list("timeframe", flat=True).distinct()
-        there = f" (only {', '.join(sorted(others))})" if not stored.exists() and others else ""
-        return f"no {parameters.timeframe} candle from {parameters.first:%Y-%m-%d} to {parameters.last:%Y-%m-%d}{there}"
-    gaps = []
-    if first >= parameters.first + step:
-        gaps.append(f"from {parameters.first:%Y-%m-%d %H:%M} to {first:%Y-%m-%d %H:%M}")
-    if last + 2 * step <= parameters.last:
-        gaps.append(f"from {last + step:%Y-%m-%d %H:%M} to {parameters.last:%Y-%m-%d %H:%M}")
-    return f"no {parameters.timeframe} candles {' and '.join(gaps)}" if gaps else ""

@@ -26,7 +26,14 @@ _ONE_VISITOR_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('visitor
 
 
 class HasToWait(BacktestRefused):
-    """It may be asked for, but not now: a limit on how much at once, or how often, is reached."""
+    """It may be asked for, but not now: a limit on how much at once, or how often, is reached.
+
+    `key` is that of the visitor's own backtest that is in the way, if it is one that is.
+    """
+
+    def __init__(self, sentence: str, key: str = "") -> None:
+        super().__init__({"agents": sentence})
+        self.sentence, self.key = sentence, key
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +79,10 @@ def ask_as(visitor: Visitor, wish: BacktestWish, now: datetime) -> tuple[Backtes
         cursor.execute(_ONE_VISITOR_AT_A_TIME)
     backtest, is_work_left = ask_for(wish, visitor.asker, now)
     if is_work_left and backtest.requested_at == now:  # it went into the queue for this visitor, and for nobody before
-        _refuse_if(_limits_reached(visitor.client, backtest, now))
+        if wait := _limits_reached(visitor.client, backtest, now):
+            raise wait
         BacktestAsk.objects.create(client=visitor.client, backtest=backtest, at=now)
     return backtest, is_work_left
-
-
-def _refuse_if(sentence: str) -> None:
-    if sentence:
-        raise HasToWait({"agents": sentence})
 
 
 def _too_much(parameters: BacktestParameters) -> Iterator[tuple[str, str]]:
@@ -104,31 +107,37 @@ def _too_much(parameters: BacktestParameters) -> Iterator[tuple[str, str]]:
         )
 
 
-def _limits_reached(client: str, asked: Backtest, now: datetime) -> str:
-    """Why this visitor has to wait, as a sentence that says for what; empty when nothing is in the way."""
-    return next(filter(None, (limit(client, asked, now) for limit in LIMITS)), "")
+def _limits_reached(client: str, asked: Backtest, now: datetime) -> HasToWait | None:
+    """Why this visitor has to wait, in a sentence that says for what; None when nothing is in the way."""
+    return next(filter(None, (limit(client, asked, now) for limit in LIMITS)), None)
 
 
-def _one_at_a_time(client: str, asked: Backtest, now: datetime) -> str:
+def _one_at_a_time(client: str, asked: Backtest, now: datetime) -> HasToWait | None:
     mine = Backtest.objects.filter(asks__client=client, state__in=UNFINISHED).exclude(id=asked.id)
     key = mine.order_by("-requested_at").values_list("key", flat=True).first()
-    return f"You have one under way already ({key}). Wait for it, or cancel it on its page." if key else ""
+    if not key:
+        return None
+    return HasToWait(f"You have one under way already ({key}). Wait for it, or cancel it on its page.", key)
 
 
-def _now_and_then(client: str, asked: Backtest, now: datetime) -> str:
+def _now_and_then(client: str, asked: Backtest, now: datetime) -> HasToWait | None:
     recent = BacktestAsk.objects.filter(client=client, at__gt=now - ASKS_WITHIN).order_by("-at")
     oldest = recent.values_list("at", flat=True)[ASKS_MAX - 1 : ASKS_MAX].first()
     if oldest is None:
-        return ""
+        return None
     minutes = max(1, -(-(oldest + ASKS_WITHIN - now) // timedelta(minutes=1)))
-    return f"You have asked for {ASKS_MAX} within an hour. Come back in {minutes} minute{'s' if minutes > 1 else ''}."
+    left = f"{minutes} minute{'s' if minutes > 1 else ''}"
+    return HasToWait(f"You have asked for {ASKS_MAX} within an hour. Come back in {left}.")
 
 
-def _short_queue(client: str, asked: Backtest, now: datetime) -> str:
+def _short_queue(client: str, asked: Backtest, now: datetime) -> HasToWait | None:
     waiting = Backtest.objects.filter(state__in=UNFINISHED).exclude(id=asked.id).count()
     if waiting < QUEUE_MAX:
-        return ""
-    return f"{waiting} backtests are waiting, as many as fit. Try again in a few minutes; nothing was started."
+        return None
+    return HasToWait(
+        f"{waiting} backtests are waiting, as many as fit. Try again in a few minutes; nothing was started."
+    )
 
 
-LIMITS: tuple[Callable[[str, Backtest, datetime], str], ...] = (_one_at_a_time, _now_and_then, _short_queue)
+type Limit = Callable[[str, Backtest, datetime], HasToWait | None]
+LIMITS: tuple[Limit, ...] = (_one_at_a_time, _now_and_then, _short_queue)

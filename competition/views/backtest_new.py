@@ -15,7 +15,7 @@ from competition.pages.backtest_asking import USUAL, Estimate, estimate_of, opti
 from competition.pages.backtest_sheet import backtest_named
 from competition.pages.frame import archive_frame
 from competition.services.backtest_requests import BacktestRefused
-from competition.services.backtest_visitors import Visitor, ask_as, checked
+from competition.services.backtest_visitors import HasToWait, Visitor, ask_as, checked
 from competition.views.answers import answer
 from competition.views.visitors import visitor_of
 
@@ -26,16 +26,20 @@ def new(request: HttpRequest) -> HttpResponse:
     """The form, filled from a preset or another backtest; sent, it queues one and leads to its page."""
     visitor, is_sent = visitor_of(request), request.method == "POST"
     form, dear = _form(request.POST if is_sent else _beginning(request), visitor)
+    wait = None
     if is_sent and "check" not in request.POST and form.is_valid():
         try:
             backtest, _ = ask_as(visitor, form.wish(), timezone.now())
+        except HasToWait as told:
+            wait = told
         except BacktestRefused as refused:
             form.complain(refused.problems)
         else:
             return HttpResponseRedirect(reverse("backtest", args=[backtest.key]))
     estimate = _estimate(form, visitor)
     context = {"frame": archive_frame(), "form": form, "dear": dear, "estimate": estimate, "presets": presets()}
-    return answer(request, "backtest_new.html", context, status=422 if is_sent and form.errors else 200)
+    status = 409 if wait else 422 if is_sent and form.errors else 200
+    return answer(request, "backtest_new.html", {**context, "wait": wait}, status=status)
 
 
 @never_cache

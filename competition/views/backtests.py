@@ -13,7 +13,7 @@ from competition.core.states import BacktestState, UndeclaredTransition
 from competition.pages.backtest_agent import agent_part, decision_page, run_named
 from competition.pages.backtest_exports import TABLES, csv_chunks, json_chunks
 from competition.pages.backtest_sheet import backtest_named, head_of, runs_of, sheet_of, veil_of
-from competition.pages.backtests import BacktestWishes, compare_page, list_page
+from competition.pages.backtests import BacktestWishes, ChoosePage, compare_page, list_page
 from competition.pages.frame import Link, NotThere, archive_frame
 from competition.pages.history import page_number
 from competition.services.backtests import cancel as cancel_backtest
@@ -78,7 +78,8 @@ def cancel(request: HttpRequest, key: str) -> HttpResponse:
 @require_safe
 def compared(request: HttpRequest) -> HttpResponse:
     page = compare_page(request.GET.getlist("b"), timezone.now())
-    return answer(request, "backtests_compared.html", {"frame": archive_frame(), "page": page})
+    template = "backtests_chosen.html" if isinstance(page, ChoosePage) else "backtests_compared.html"
+    return answer(request, template, {"frame": archive_frame(), "page": page})
 
 
 @require_safe

@@ -4,6 +4,8 @@
   const plot = document.querySelector("[data-chart]");
   if (!plot) return;
 
+  const LABEL_HALF = 20; // pixels
+
   const library = () =>
     new Promise((done, failed) => {
       if (window.LightweightCharts) return done();
@@ -86,7 +88,9 @@
       return { ...line, series, item, output, last: output.textContent };
     });
     lines[0].series.createPriceLine({ price: 100, color: colour("quiet"), lineWidth: 1, lineStyle: LineStyle.Dotted, axisLabelVisible: false });
-    chart.timeScale().fitContent();
+    // Half a year's label beyond both ends, or the first and the last of them are cut where the axis ends.
+    const beyond = (LABEL_HALF * data.seconds.length) / (plot.clientWidth - 2 * LABEL_HALF);
+    chart.timeScale().setVisibleLogicalRange({ from: -beyond, to: data.seconds.length - 1 + beyond });
     plot.classList.add("is-drawn");
 
     // The legend reads the values under the pointer, and the last ones otherwise.

@@ -1,17 +1,21 @@
 """`manage.py backtest`: what it prints, what it knows already, and what it refuses, with what to do."""
 
 import json
+import time
+import uuid
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from agents.core.roster import house
 from agents.models import Agent
-from competition.backtest_models import Backtest
+from competition.backtest_models import Backtest, BacktestRun
 from competition.management.backtest_flags import FLAGS
 from competition.services.backtest_reads import result_of
+from competition.services.backtests import claim, fail
 from market.core.candles import Series, to_ms
 from market.services import store_candles
 from market.synthetic import synthetic_candles
@@ -94,6 +98,7 @@ def test_the_command_that_is_told_asks_for_the_same(capsys) -> None:
         ({"first": "0001-01-01"}, "--from: 0001-01-01 is out of reach"),
         ({"capital": "0"}, "--capital: 0 leaves nothing to invest"),
         ({"capital": "-5"}, "--capital: -5 leaves nothing to invest"),
+        ({"capital": "0.01"}, "--capital: 0.01 buys nothing: the smallest order of BTCUSDT is 5 USDT"),
         ({"capital": "much"}, "--capital: 'much' is not a number"),
         ({"capital": "NaN"}, "--capital: 'NaN' is not a number"),
         ({"fee_bps": "-1"}, "--fee-bps: fee_bps must be at least 0"),
@@ -147,7 +152,37 @@ def test_the_look_ahead_check_gives_a_verdict(agent: str, verdict: str, capsys) 
     assert f"{agent}: {verdict}" in capsys.readouterr().out
 
 
-def test_whoever_has_to_be_asked_through_a_runner_cannot_be_checked_and_the_check_says_so() -> None:
+def test_of_whoever_is_asked_through_a_runner_the_briefs_are_checked_and_nobody_is_asked(capsys) -> None:
     Agent.objects.create(slug="gpt", version=1, name="GPT", kind="single", model="own/gpt")
-    with pytest.raises(CommandError, match=r"--agent: gpt .*runner"):
-        call_command("lookahead_check", *words({"agents": ["gpt"], "source": "synthetic"}), "--times", "1")
+    call_command("lookahead_check", *words({"agents": ["gpt"], "source": "synthetic"}), "--times", "1")
+    told = capsys.readouterr().out
+    assert "gpt: is shown nothing of the future. 9 briefs, and in 2 replaced futures" in told
+    assert "It was not asked itself" in told
+
+
+def test_what_another_worker_plays_is_waited_for_and_taken_when_that_worker_is_gone(capsys, monkeypatch) -> None:
+    key = document(capsys, source="synthetic")["backtest"]
+    Backtest.objects.filter(key=key).update(state="queued", attempts=0, finished_at=None, seconds=None)
+    BacktestRun.objects.all().delete()
+    held = claim(key, uuid.uuid4(), timezone.now())
+    assert held is not None
+    waits = []
+
+    def the_worker_dies(seconds: float) -> None:
+        waits.append(seconds)
+        Backtest.objects.filter(key=key).update(lease_until=timezone.now())
+
+    monkeypatch.setattr(time, "sleep", the_worker_dies)
+    assert ", played in" in backtest(capsys, source="synthetic")
+    assert len(waits) == 1
+    assert Backtest.objects.get().attempts == 2
+
+
+def test_what_fails_while_it_is_waited_for_is_told(capsys, monkeypatch) -> None:
+    key = document(capsys, source="synthetic")["backtest"]
+    Backtest.objects.filter(key=key).update(state="queued", attempts=0, finished_at=None, seconds=None)
+    held = claim(key, uuid.uuid4(), timezone.now())
+    assert held is not None
+    monkeypatch.setattr(time, "sleep", lambda seconds: fail(held, "The candles were taken away.", timezone.now()))
+    with pytest.raises(CommandError, match="The candles were taken away"):
+        backtest(capsys, source="synthetic")

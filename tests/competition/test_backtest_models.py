@@ -282,6 +282,17 @@ def test_cost_and_time_are_told_before_the_start() -> None:
     assert cost.sentence().startswith("4 questions to models: about 0.")
 
 
+def test_what_it_may_cost_at_most_is_that_of_all_its_models_together() -> None:
+    own = Agent.objects.get(slug="gpt")
+    Agent.objects.create(slug="twin", version=1, name="Twin", kind="single", model=own.model)
+    cost = cost_of(
+        parameters_from(BacktestWish(**{**WISH, "agents": ("gpt", "twin")})), caps_of(settings), timezone.now()
+    )
+    assert (len(cost.agents), cost.total.worst_usd) == (2, 1)
+    assert cost.total.expected_usd == sum(agent.cost.expected_usd for agent in cost.agents)
+    assert ", at the very most 1;" in cost.sentence()
+
+
 def test_the_estimate_is_no_less_than_what_it_comes_to_and_knows_how_long_calls_took() -> None:
     wish = BacktestWish(**WISH)
     before = cost_of(parameters_from(wish), caps_of(settings), timezone.now())

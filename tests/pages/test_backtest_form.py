@@ -86,6 +86,7 @@ def test_what_it_will_take_can_be_asked_without_scripts_and_starts_nothing(clien
         ({"first": "soon"}, "first", "is no date"),
         ({"last": "2023-01-01"}, "last", "must come after"),
         ({"capital": "-5"}, "capital", "above zero"),
+        ({"capital": "4.99"}, "capital", "4.99 buys nothing: the smallest order"),
         ({"fee_bps": "much"}, "fee_bps", "is not a number"),
         ({"fee_bps": "-1"}, "fee_bps", "Fee must be at least 0."),
         ({"drift_band": "7"}, "drift_band", "Drift band must be at most 1."),
@@ -149,6 +150,28 @@ def test_a_visitor_has_one_under_way_at_a_time_and_asking_for_the_same_again_is_
     assert Backtest.objects.count() == 1
     assert ask_as(STAFF, wish(seed=2), now)[0].requested_via == "page"
     assert ask_as(Visitor("c"), wish(seed=3), now)[1]
+
+
+def test_who_has_to_wait_is_told_beside_the_button_and_led_to_what_is_in_the_way(client: Client) -> None:
+    client.post("/backtests/new/", TYPED)
+    first = Backtest.objects.get()
+    response = client.post("/backtests/new/", {**TYPED, "seed": "2"})
+    page = Page.of(response)
+    assert response.status_code == 409
+    (told,) = page.all("p", id="wait")
+    assert "You have one under way already" in told.text
+    assert f"/backtests/{first.key}/" in [tag.attributes["href"] for tag in page.all("a")]
+    assert set(errors(page)) == {"wait"}
+    assert Backtest.objects.count() == 1
+
+
+def test_the_pace_is_that_of_backtests_that_waited_for_no_model(client: Client) -> None:
+    for seed, label, seconds in ((1, "no_model", 1.0), (2, "unknown", 10_000.0)):
+        key = ask_as(STAFF, wish(seed=seed), timezone.now())[0].key
+        Backtest.objects.filter(key=key).update(
+            label=label, state="done", seconds=seconds, progress_total=100, finished_at=timezone.now()
+        )
+    assert "About 2 seconds, at the pace of the last one." in Page.of(client.get("/backtests/new/")).texts("strong")
 
 
 def test_a_visitor_may_not_ask_all_day() -> None:

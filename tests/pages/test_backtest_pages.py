@@ -203,8 +203,28 @@ def test_two_to_four_stand_side_by_side_and_what_differs_is_told(client: Client)
     page = Page.of(client.get("/backtests/compare/", {"b": keys}))
     assert page.is_whole
     assert any("seed 2" in text for text in page.texts("td", class_="wrap"))
-    assert client.get("/backtests/compare/", {"b": keys[:1]}).status_code == 404
     assert client.get("/backtests/compare/", {"b": [*keys, "none"]}).status_code == 404
+
+
+@pytest.mark.parametrize(("chosen", "said"), [(0, "Tick 2 to 4"), (1, "1 is ticked"), (5, "5 are ticked")])
+def test_too_few_or_too_many_to_compare_can_be_chosen_again(client: Client, chosen: int, said: str) -> None:
+    keys = [done(seed=seed).key for seed in range(1, 7)]
+    running(seed=9)
+    response = client.get("/backtests/compare/", {"b": keys[:chosen]})
+    page = Page.of(response)
+    assert (response.status_code, page.is_whole) == (200, True)
+    assert any(said in text for text in page.texts("p"))
+    ticked = [tag.attributes["value"] for tag in page.all("input", type="checkbox") if "checked" in tag.attributes]
+    assert sorted(ticked) == sorted(keys[:chosen])
+    assert sorted(picks(page)) == sorted(keys)
+
+
+def test_what_was_asked_behind_the_mask_is_told_apart_from_the_same_without_it(client: Client) -> None:
+    keys = [done(mask=mask).key for mask in (False, True)]
+    page = Page.of(client.get("/backtests/compare/", {"b": keys}))
+    assert {"as they are", "without dates, names and levels of prices"} <= set(page.texts("td", class_="wrap"))
+    listed = Page.of(client.get("/backtests/")).texts("p", class_="small")
+    assert sum("masked" in text for text in listed) == 1
 
 
 def test_no_page_takes_more_than_its_queries(
@@ -216,7 +236,7 @@ def test_no_page_takes_more_than_its_queries(
         f"/backtests/{played.key}/": 4,
         f"/backtests/{played.key}/equal-weight/1/": 3,
         f"/backtests/compare/?b={played.key}&b={other.key}": 3,
-        "/backtests/new/": 9,
+        "/backtests/new/": 10,
     }
     for address, queries in pages.items():
         with django_assert_num_queries(queries):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 import uuid
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -18,10 +19,12 @@ from competition.core.backtest_report import lines_of
 from competition.core.states import BacktestState
 from competition.management.backtest_flags import add_wish_flags, told_with_flags, wish_from
 from competition.services.backtest_costs import cost_of
-from competition.services.backtest_reads import BacktestResult, document_of, result_of
+from competition.services.backtest_reads import BacktestResult, document_of, result_of, status_of
 from competition.services.backtest_requests import BacktestRefused, ask_for
-from competition.services.backtest_runs import run_backtest
+from competition.services.backtest_runs import OnProgress, run_backtest
 from competition.services.backtests import Asker, cancel
+
+LOOK_EVERY_S = 0.2
 
 
 class Command(BaseCommand):
@@ -58,7 +61,10 @@ class Command(BaseCommand):
                 bar.update(done - bar.n)
 
             try:
-                run_backtest(key, timezone.now, uuid.uuid4(), watch)
+                while not run_backtest(key, timezone.now, uuid.uuid4(), watch):
+                    if not _is_played_elsewhere(key, watch):
+                        break
+                    time.sleep(LOOK_EVERY_S)
             except KeyboardInterrupt:
                 cancel(key, timezone.now())
                 raise CommandError(f"Backtest {key} is cancelled. The same command begins it again.") from None
@@ -83,11 +89,19 @@ class Command(BaseCommand):
             self.stdout.write(f"postings sha256 of {result.agent}: {result.postings_sha256}")
 
 
+def _is_played_elsewhere(key: str, watch: OnProgress) -> bool:
+    """A worker may be quicker than the command that asked: what it plays is waited for like one's own."""
+    status = status_of(key, timezone.now())
+    if status is None or not status.is_under_way:
+        return False
+    if status.progress_total:
+        watch(status.progress_done, status.progress_total)
+    return True
+
+
 def _why_not_done(key: str, found: BacktestResult | None) -> str:
     if found is None:
         return f"Backtest {key} is gone; ask again."
     if found.status.state == BacktestState.FAILED:
         return found.status.error
-    if found.status.is_under_way:
-        return f"Backtest {key} is being played by another worker; the same command shows it when it is done."
     return f"Backtest {key} was cancelled. The same command begins it again."

@@ -3,16 +3,16 @@
 import random
 from argparse import ArgumentParser
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from agents.core.deciders import NotDecidedInProcess
 from competition.management.backtest_flags import add_wish_flags, told_with_flags, wish_from
-from competition.services.backtest_lookahead import check_agent
+from competition.services.backtest_costs import is_asked
+from competition.services.backtest_lookahead import check_agent, player_to_check
 from competition.services.backtest_requests import BacktestRefused, parameters_from
-from competition.services.backtest_runs import player_of
 
 
 class Command(BaseCommand):
@@ -35,15 +35,14 @@ class Command(BaseCommand):
                     found = check_agent(
                         parameters,
                         spec.slug,
-                        lambda spec=spec: player_of(spec),
+                        lambda spec=spec: player_to_check(spec),
                         dice,
                         options["times"],
                         lambda bar=bar: bar.update() and None,
                     )
+                found = replace(found, is_asked=is_asked(spec.model))
                 self.stdout.write(f"{spec.slug}: {found.verdict}")
                 cheats += [] if found.is_clean else [spec.slug]
-        except NotDecidedInProcess as error:
-            raise CommandError(f"--agent: {spec.slug} cannot be checked: {error}.") from None
         except BacktestRefused as refused:
             raise CommandError(told_with_flags(refused.problems)) from None
         if cheats:
