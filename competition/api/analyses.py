@@ -56,6 +56,7 @@ class AnalysisData(Part):
     response=answers(Success[AnalysisData], 400, 401, 403, 404, 409, status=202),
     auth=Bearer(Scope.ANALYSIS),
     operation_id="analysis_run",
+    summary="Ask one agent now, without trading",
 )
 def run(request: HttpRequest, body: EntryRequest) -> Any:
     """Ask one agent for a decision on the present market and its present book, without trading.
@@ -71,7 +72,12 @@ def run(request: HttpRequest, body: EntryRequest) -> Any:
     return Status(202, Success[AnalysisData](data=_analysis(asked, entry)))
 
 
-@router.get("/runs/{number}", response=reads(Success[AnalysisData]), operation_id="analysis")
+@router.get(
+    "/runs/{number}",
+    response=reads(Success[AnalysisData]),
+    operation_id="analysis",
+    summary="What came of one analysis",
+)
 def analysis(request: HttpRequest, number: int) -> Any:
     """What came of one analysis."""
     rows = Analysis.objects.select_related("entry__agent", "entry__season", "brief")
@@ -131,7 +137,9 @@ class LogWish(SeasonWish):
     limit: int = Field(20, ge=1, le=100)
 
 
-@router.get("/logs", response=reads(Success[Log]), operation_id="analysis_logs")
+@router.get(
+    "/logs", response=reads(Success[Log]), operation_id="analysis_logs", summary="Questions to agents and their answers"
+)
 def logs(request: HttpRequest, wish: Query[LogWish]) -> Any:
     """What the agents of a season were asked and what they said, verbatim."""
     season = season_of(wish)

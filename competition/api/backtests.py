@@ -82,6 +82,7 @@ class BacktestData(Part):
     response=answers(Success[BacktestLine], 400, 401, 403, 409, status=202),
     auth=Bearer(Scope.BACKTEST),
     operation_id="backtest_run",
+    summary="Ask for a backtest",
 )
 def run(request: HttpRequest, body: BacktestRequest) -> Any:
     """Ask for a backtest. A worker plays it; /backtest/runs/{key} says how far it is and what came out."""
@@ -100,7 +101,9 @@ def run(request: HttpRequest, body: BacktestRequest) -> Any:
     return Status(202, Success[BacktestLine](data=_line(status)))
 
 
-@router.get("/runs", response=reads(Success[BacktestPage]), operation_id="backtest_runs")
+@router.get(
+    "/runs", response=reads(Success[BacktestPage]), operation_id="backtest_runs", summary="Backtests, newest first"
+)
 def runs(request: HttpRequest, wish: Query[PageWish]) -> Any:
     """The backtests, newest first."""
     rows = older(wish.before, wish.limit + 1, timezone.now())
@@ -109,7 +112,12 @@ def runs(request: HttpRequest, wish: Query[PageWish]) -> Any:
     return Success[BacktestPage](data=BacktestPage(items=tuple(_line(row) for _, row in shown), next=following))
 
 
-@router.get("/runs/{key}", response=reads(Success[BacktestData]), operation_id="backtest")
+@router.get(
+    "/runs/{key}",
+    response=reads(Success[BacktestData]),
+    operation_id="backtest",
+    summary="One backtest with its result",
+)
 def result(request: HttpRequest, key: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]) -> Any:
     """One backtest, with its figures, curves, trades and decisions when it is done."""
     found = result_of(key, timezone.now())

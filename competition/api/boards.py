@@ -76,7 +76,12 @@ class Leaderboard(Part):
     rows: tuple[Row, ...]
 
 
-@router.get("/leaderboard", response=reads(Success[Leaderboard]), operation_id="leaderboard")
+@router.get(
+    "/leaderboard",
+    response=reads(Success[Leaderboard]),
+    operation_id="leaderboard",
+    summary="The leaderboard of a season",
+)
 def leaderboard(request: HttpRequest, wish: Query[SeasonWish]) -> Any:
     """The board of a season as its last closed cycle left it."""
     season = season_of(wish)
@@ -120,7 +125,7 @@ class PageWish(Wish):
     limit: int = Field(50, ge=1, le=200)
 
 
-@router.get("/seasons", response=reads(Success[Seasons]), operation_id="seasons")
+@router.get("/seasons", response=reads(Success[Seasons]), operation_id="seasons", summary="All seasons, newest first")
 def seasons(request: HttpRequest, wish: Query[PageWish]) -> Any:
     """Every season that has opened, newest first."""
     rows = public_seasons()
@@ -158,7 +163,9 @@ class RuleBook(Part):
     symbols: tuple[dict[str, Any], ...] = Field(description="what is traded, with the exchange's filters as frozen")
 
 
-@router.get("/seasons/{slug}", response=reads(Success[RuleBook]), operation_id="season")
+@router.get(
+    "/seasons/{slug}", response=reads(Success[RuleBook]), operation_id="season", summary="The rules of a season"
+)
 def season(request: HttpRequest, slug: Slug) -> Any:
     """The rules of a season and what is traded in it."""
     found = season_named(slug)
@@ -186,7 +193,9 @@ class EntryData(Part):
     benchmark: Figures | None
 
 
-@router.get("/entries/{slug}", response=reads(Success[EntryData]), operation_id="entry")
+@router.get(
+    "/entries/{slug}", response=reads(Success[EntryData]), operation_id="entry", summary="An entry beside the benchmark"
+)
 def entry(request: HttpRequest, slug: Slug, wish: Query[SeasonWish]) -> Any:
     """Who an entry is and how it stands beside the benchmark."""
     of_season = season_of(wish)
@@ -233,7 +242,12 @@ class EquityWish(SeasonWish):
     limit: int = Field(500, ge=1, le=2000)
 
 
-@router.get("/entries/{slug}/equity", response=reads(Success[Equity]), operation_id="entry_equity")
+@router.get(
+    "/entries/{slug}/equity",
+    response=reads(Success[Equity]),
+    operation_id="entry_equity",
+    summary="An entry's worth, cycle by cycle",
+)
 def equity(request: HttpRequest, slug: Slug, wish: Query[EquityWish]) -> Any:
     """What an entry was worth after each cycle."""
     of_season = season_of(wish)

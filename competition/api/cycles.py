@@ -111,7 +111,9 @@ class CycleWish(SeasonWish):
     limit: int = Field(20, ge=1, le=40)
 
 
-@router.get("/cycles/{number}", response=reads(Success[CycleData]), operation_id="cycle")
+@router.get(
+    "/cycles/{number}", response=reads(Success[CycleData]), operation_id="cycle", summary="One cycle, turn by turn"
+)
 def cycle(request: HttpRequest, number: CycleNumber, wish: Query[CycleWish]) -> Any:
     """Everything on record of a cycle but the briefs, which are at /s/{season}/c/{number}/e/{entry}/brief.json."""
     season = season_of(wish)

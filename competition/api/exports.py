@@ -54,7 +54,12 @@ class ExportWish(Wish):
     entry: MaybeSlug = optional(description="only of this entry")
 
 
-@router.get("/seasons/{slug}/export", response=reads(Success[Export]), operation_id="export")
+@router.get(
+    "/seasons/{slug}/export",
+    response=reads(Success[Export]),
+    operation_id="export",
+    summary="Files there are of a season",
+)
 def export(request: HttpRequest, slug: Slug, wish: Query[ExportWish]) -> Any:
     """Which files there are of a season, and the head of its ledger to hold them against."""
     season = season_named(slug)
@@ -82,6 +87,7 @@ def export(request: HttpRequest, slug: Slug, wish: Query[ExportWish]) -> Any:
     "/seasons/{slug}/export/{table}.{form}",
     response=answers(None, 404),
     operation_id="export_file",
+    summary="One table of a season as a file",
     openapi_extra={"responses": {200: {"content": _MEDIA}}},
 )
 def export_file(request: HttpRequest, slug: Slug, table: TableName, form: FormatName, wish: Query[ExportWish]) -> Any:

@@ -55,7 +55,7 @@ class CandlesWish(SeasonWish):
     limit: int = Field(200, ge=1, le=1000)
 
 
-@router.get("/candles", response=reads(Success[Candles]), operation_id="market_candles")
+@router.get("/candles", response=reads(Success[Candles]), operation_id="market_candles", summary="Candles of a symbol")
 def candles(request: HttpRequest, wish: Query[CandlesWish]) -> Any:
     """The candles of a symbol, up to the season's present."""
     season = season_of(wish)
@@ -132,7 +132,7 @@ class Prices(Part):
     missing: dict[str, str]
 
 
-@router.get("/price", response=reads(Success[Prices]), operation_id="market_price")
+@router.get("/price", response=reads(Success[Prices]), operation_id="market_price", summary="Newest trade prices")
 def price(request: HttpRequest, wish: Query[SymbolWish]) -> Any:
     """The prices of a season's newest trade snapshot."""
     season = season_of(wish)
@@ -171,7 +171,12 @@ class IndicatorTable(Part):
     off: tuple[str, ...] = Field(description="sources that are not there in this season")
 
 
-@router.get("/indicators", response=reads(Success[IndicatorTable]), operation_id="market_indicators")
+@router.get(
+    "/indicators",
+    response=reads(Success[IndicatorTable]),
+    operation_id="market_indicators",
+    summary="Indicators as every entry was shown them",
+)
 def indicators(request: HttpRequest, wish: Query[SymbolWish]) -> Any:
     """The indicators of the newest frozen snapshot, as every entry was shown them."""
     season = season_of(wish)

@@ -36,7 +36,9 @@ class Summary(Part):
     ledger_sha256: Sha256 = Field(description="hash of the last journal, which covers all before it")
 
 
-@router.get("/summary", response=reads(Success[Summary]), operation_id="portfolio_summary")
+@router.get(
+    "/summary", response=reads(Success[Summary]), operation_id="portfolio_summary", summary="What an entry is worth"
+)
 def summary(request: HttpRequest, wish: Query[EntryWish]) -> Any:
     """What an entry is worth, and the head of its ledger."""
     season, entry, progress, book = _looked_up(wish)
@@ -76,7 +78,9 @@ class Positions(Part):
     items: tuple[Position, ...]
 
 
-@router.get("/positions", response=reads(Success[Positions]), operation_id="portfolio_positions")
+@router.get(
+    "/positions", response=reads(Success[Positions]), operation_id="portfolio_positions", summary="What an entry holds"
+)
 def positions(request: HttpRequest, wish: Query[EntryWish]) -> Any:
     """What an entry holds: the fold of its postings, at the newest trade prices; the largest first."""
     season, entry, progress, book = _looked_up(wish)
@@ -150,7 +154,9 @@ class TradesWish(EntryWish):
     limit: int = Field(50, ge=1, le=500)
 
 
-@router.get("/trades", response=reads(Success[Trades]), operation_id="portfolio_trades")
+@router.get(
+    "/trades", response=reads(Success[Trades]), operation_id="portfolio_trades", summary="Executed orders of an entry"
+)
 def trades(request: HttpRequest, wish: Query[TradesWish]) -> Any:
     """What was executed of an entry's orders."""
     season = season_of(wish)

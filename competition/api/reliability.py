@@ -81,7 +81,12 @@ class Reliability(Part):
     incidents: int
 
 
-@router.get("/reliability", response=reads(Success[Reliability]), operation_id="reliability")
+@router.get(
+    "/reliability",
+    response=reads(Success[Reliability]),
+    operation_id="reliability",
+    summary="Faults injected and what did not hold",
+)
 def reliability(request: HttpRequest) -> Any:
     """What was done to break the site, and what did not hold."""
     return Success[Reliability](data=_reliability(reliability_page(timezone.now())))

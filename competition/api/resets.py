@@ -37,6 +37,7 @@ class Reset(Part):
     response=answers(Success[Reset], 400, 401, 403, 404, 409, status=201),
     auth=Bearer(Scope.RESET),
     operation_id="portfolio_reset",
+    summary="Draft a season that starts an agent anew",
 )
 def reset(request: HttpRequest, body: EntryRequest) -> Any:
     """Draft a season in which this entry's agent begins again from the start capital; demo and paper only.

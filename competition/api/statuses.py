@@ -46,7 +46,7 @@ class Status(Part):
     versions: dict[str, str]
 
 
-@router.get("/status", response=reads(Success[Status]), operation_id="status")
+@router.get("/status", response=reads(Success[Status]), operation_id="status", summary="How the site is doing")
 def status(request: HttpRequest) -> Any:
     """How the site is doing."""
     return Success[Status](data=_status(status_page(timezone.now())))

@@ -156,7 +156,7 @@ def _last_year() -> Preset:
     )
     stored = [(row.name, row.first, row.last) for row in rows if row.last is not None]
     if not stored:
-        return Preset("year", title, None, "no hourly candles are stored; load them with manage.py fetch_candles")
+        return Preset("year", title, None, "no real prices are kept here yet; a made-up year needs none")
     last = _midnight(min(last for _, _, last in stored) + timedelta(hours=1))
     first = max(last - YEAR, *(_midnight(first) + timedelta(days=1) for _, first, _ in stored))
     window = {"first": f"{first:%Y-%m-%d}", "last": f"{last:%Y-%m-%d}"}

@@ -44,6 +44,13 @@ def test_the_document_is_openapi_3_1_and_every_operation_says_how_it_may_fail() 
             assert operation["description"], (path, method)
 
 
+def test_every_operation_is_listed_by_what_it_does() -> None:
+    """Not by the name of a function, as it is when nobody says anything."""
+    summaries = [operation["summary"] for methods in WRITTEN["paths"].values() for operation in methods.values()]
+    assert len(set(summaries)) == len(summaries)
+    assert [summary for summary in summaries if len(summary.split()) < 3] == []
+
+
 def test_no_operation_takes_or_tells_a_number_that_is_not_exact() -> None:
     """No JSON number with a fraction anywhere: amounts are text."""
     assert '"type": "number"' not in DOCUMENT.read_text()

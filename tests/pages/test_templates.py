@@ -42,6 +42,12 @@ def test_a_template_neither_boosts_nor_inherits_nor_marks_safe(path: Path) -> No
 
 
 @named(OURS)
+def test_a_visitor_is_told_nothing_that_only_an_operator_can_do(path: Path) -> None:
+    operators = [part for part in path.read_text().split("<p") if "manage.py" in part]
+    assert all("If you run this site" in part for part in operators)
+
+
+@named(OURS)
 def test_a_template_is_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 120
 
