@@ -70,9 +70,10 @@ class FoundOrderAdmin(FactAdmin):
         "found_at",
         "client_order_id",
         related("portfolio__key", "portfolio"),
+        "cycle_number",
         number("executed"),
         "symbol",
-        "goes_on",
+        "becomes",
     )
     list_select_related = ("portfolio",)
     search_fields = ("client_order_id", "portfolio__key")
@@ -80,8 +81,13 @@ class FoundOrderAdmin(FactAdmin):
     ordering = ("-id",)
     fields = (
         *("portfolio", "cycle_number", "client_order_id", "symbol", "side", "epoch", "exchange_order_id"),
-        *(number("quantity"), number("executed"), number("quote_amount"), "goes_on", "found_at"),
+        *(number("quantity"), number("executed"), number("quote_amount"), "becomes", "found_at"),
     )
+
+    @admin.display(description="becomes", ordering="goes_on")
+    def becomes(self, found: FoundOrder) -> str:
+        """A tick or a cross would look as if one of the two had failed."""
+        return "part of its turn" if found.goes_on else "a correction"
 
 
 @admin.register(VenueEpoch)

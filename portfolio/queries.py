@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 
 from portfolio.core.book import Account, Book, Journal, JournalKind, Posting
 from portfolio.models import Journal as JournalRow
+from portfolio.models import Portfolio
 from portfolio.models import Posting as PostingRow
 from portfolio.one_of import OneOf
 
@@ -25,6 +26,17 @@ def books_of(portfolio_ids: Sequence[int]) -> dict[int, Book]:
         if total:
             balances[portfolio_id][asset] = total
     return {portfolio_id: Book(amounts) for portfolio_id, amounts in balances.items()}
+
+
+def book_and_rest(portfolio_id: int, among: QuerySet[Portfolio]) -> tuple[Book, Book]:
+    """What one portfolio holds, and what the others `among` these hold together: one query."""
+    rows = PostingRow.objects.filter(portfolio__in=among, account=Account.ENTRY.value).values_list("asset")
+    own = Sum("amount", filter=Q(portfolio=portfolio_id), default=Decimal(0))
+    sums = list(rows.annotate(own=own, all=Sum("amount")).order_by("asset"))
+    return (
+        Book({asset: held for asset, held, _ in sums if held}),
+        Book({asset: total - held for asset, held, total in sums if total != held}),
+    )
 
 
 def book_of(portfolio_id: int) -> Book:

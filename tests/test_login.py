@@ -31,6 +31,11 @@ def login(password: str, name: str = "ada", address: str = "192.0.2.1", **header
     return Client(REMOTE_ADDR=address).post(LOGIN, sent, headers=headers).status_code
 
 
+def test_whoever_comes_to_the_login_by_its_own_address_ends_at_the_dashboard(ada: User) -> None:
+    response = Client().post(LOGIN, {"username": "ada", "password": PASSWORD})
+    assert response.headers["Location"] == "/admin/"
+
+
 pytestmark = pytest.mark.filterwarnings("ignore:No directory at")
 
 

@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import pairwise
 
 from django.db.models import Count, Q, Sum
 
 from agents.models import AttemptOutcome
+from competition.core.paired import overlap
 from competition.core.states import TurnState
 from competition.models import Entry, Turn
 from competition.pages.figures import NOTHING, money, percent
@@ -46,6 +48,7 @@ class Week:
     repairs: int
     unanswered: int
     usd: Decimal
+    confidence: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,10 @@ def flows_of(portfolio: Portfolio) -> dict[int, Flow]:
 def weeks_of(entry: Entry) -> tuple[Week, ...]:
     """Every turn of an entry with what asking for it took, oldest first: one query."""
     lost = [AttemptOutcome.NO_ANSWER, AttemptOutcome.LATE]
+    told = ("cycle__number", "state", "verdict", "violations", "decision__confidence")
     rows = (
         Turn.objects.filter(entry=entry)
-        .values_list("cycle__number", "state", "verdict", "violations", "traded", "value_before", "value_after")
+        .values_list(*told, "traded", "value_before", "value_after")
         .annotate(
             attempts=Count(_ATTEMPTS),
             repairs=Count(_ATTEMPTS, filter=~Q(**{f"{_ATTEMPTS}__objections": []})),
@@ -112,14 +116,22 @@ def weeks_of(entry: Entry) -> tuple[Week, ...]:
         .order_by("cycle__number")
     )
     return tuple(
-        Week(number, state, verdict, tuple(line(str(broken["rule"])) for broken in violations), *rest)
-        for number, state, verdict, violations, *rest in rows
+        Week(
+            *(number, state, verdict, tuple(line(str(broken["rule"])) for broken in violations), *rest),
+            *([] if confidence is None else [Decimal(confidence)]),
+        )
+        for number, state, verdict, violations, confidence, *rest in rows
     )
 
 
-def behaviour_of(weeks: Sequence[Week], flows: Mapping[int, Flow], book: PricedBook, capital: Decimal) -> Behaviour:
-    """What the weeks come to, and what `book` holds now."""
-    traits = (_turnover(weeks), _cash(weeks, flows, book, capital), _spread(book), _cost(weeks))
+def behaviour_of(
+    weeks: Sequence[Week], flows: Mapping[int, Flow], book: PricedBook, others: PricedBook, capital: Decimal
+) -> Behaviour:
+    """What the weeks come to, and what `book` holds now; `others` is the books of all others, as if they were one."""
+    traits = (
+        *(_turnover(weeks), _cash(weeks, flows, book, capital), _spread(book), _herding(book, others)),
+        *(_calibration(weeks), _cost(weeks)),
+    )
     return Behaviour(tuple(filter(None, traits)), _failures(weeks))
 
 
@@ -154,6 +166,25 @@ def _spread(book: PricedBook) -> Trait | None:
     equal = 1 / sum(((weight / invested) ** 2 for weight in weights.values()), _ZERO)
     spread = f"spread as over {equal:.1f} equal ones"
     return Trait("Largest holding", f"{line(largest)} {percent(weights[largest])}", spread)
+
+
+def _herding(book: PricedBook, others: PricedBook) -> Trait | None:
+    """How much of the book is what the others hold, cash being one more thing to hold."""
+    if not book.values() or not others.values():
+        return None
+    shared = overlap(book.weights_with_cash(), others.weights_with_cash())
+    return Trait("Goes with the others", f"{percent(shared, 0)} of its book", "is as all others together hold it")
+
+
+def _calibration(weeks: Sequence[Week]) -> Trait | None:
+    """What it said of how sure it was, and how often its book was then worth more a week later."""
+    sure = [(week, later) for week, later in pairwise(weeks) if week.confidence is not None]
+    after = [later.value_before > week.value_after for week, later in sure if later.value_before and week.value_after]
+    stated = [week.confidence for week in weeks if week.confidence is not None]
+    if not stated:
+        return None
+    rose = f"its book rose in {sum(after):,} of the {len(after):,} weeks that followed" if after else ""
+    return Trait("Says it is sure", f"{percent(_mean(stated), 0)} on average", rose)
 
 
 def _cost(weeks: Sequence[Week]) -> Trait | None:

@@ -120,20 +120,16 @@ def _side(entry: Entry, row: Standing | None, bar: tuple[Segment, ...]) -> Side:
 def _pair(one: Entry, other: Entry, curves: Curves, books: dict[str, PricedBook]) -> Pair:
     found = paired(curves.values[one.portfolio_id], curves.values[other.portfolio_id])
     ours, theirs = name_of(one), name_of(other)
-    held = [books[entry.slug].weights() for entry in (one, other)]
+    held = [books[entry.slug].weights_with_cash() for entry in (one, other)]
     return Pair(
         ours=ours,
         theirs=theirs,
         mean=_points(found.mean) if found.weeks else Figure(NOTHING),
         interval=_interval(found),
         ahead=f"{found.ahead} of {found.weeks}",
-        overlap=percent(overlap(*(_with_cash(weights) for weights in held)), 0),
+        overlap=percent(overlap(*held), 0),
         verdict=_verdict(found, ours, theirs),
     )
-
-
-def _with_cash(weights: dict[str, Decimal]) -> dict[str, Decimal]:
-    return {**weights, CASH: 1 - sum(weights.values(), Decimal(0))}
 
 
 def _interval(found: Paired) -> str:

@@ -16,7 +16,7 @@ from competition.pages.exports import ExportLink, export_links
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Decisions, Trades, decisions_of, trades_of
-from competition.pages.holdings import CASH, Holding, PricedBook, books_now
+from competition.pages.holdings import CASH, Holding, PricedBook, book_and_others
 from competition.pages.names import EntryName, habit, name_of, spoken
 from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
@@ -100,7 +100,7 @@ def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page:
     entry, benchmark = pair_named(season, slug)
     pair = [entry, benchmark] if benchmark else [entry]
     standings = standings_of_pair(pair, progress)
-    book = books_now([entry], season, progress.priced)[entry.slug]
+    book, others = book_and_others(entry, season, progress.priced)
     ours = standings.get(entry.slug)
     weeks, flows = weeks_of(entry), flows_of(entry.portfolio)
     return EntryPage(
@@ -112,7 +112,7 @@ def entry_page(season: Season, slug: str, progress: Progress, *, decisions_page:
         chart=_chart(pair, rules, progress),
         holdings=book.lines(),
         bar=_bar(book, rules),
-        behaviour=behaviour_of(weeks, flows, book, rules.capital),
+        behaviour=behaviour_of(weeks, flows, book, others, rules.capital),
         versions=versions_of(entry.agent),
         decisions=decisions_of(entry, decisions_page, weeks, flows),
         trades=trades_of(entry.portfolio, trades_page),

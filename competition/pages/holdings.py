@@ -9,7 +9,8 @@ from competition.pages.figures import NOTHING, money, percent, price, quantity
 from market.core.snapshot import snapshot_of
 from market.core.symbols import Symbol
 from portfolio.core.book import Book
-from portfolio.queries import books_of
+from portfolio.models import Portfolio
+from portfolio.queries import book_and_rest, books_of
 
 CASH = "Cash"
 
@@ -52,6 +53,11 @@ class PricedBook:
         total = sum(values.values(), Decimal(0))
         return {asset: value / total for asset, value in values.items() if asset != self.quote} if total else {}
 
+    def weights_with_cash(self) -> dict[str, Decimal]:
+        """Share of the priced value by asset, all that is left being `CASH`."""
+        weights = self.weights()
+        return {**weights, CASH: 1 - sum(weights.values(), Decimal(0))}
+
     def lines(self) -> tuple[Holding, ...]:
         """The book line by line, largest value first."""
         values = self.values()
@@ -76,6 +82,14 @@ def prices_at(cycle: Cycle | None) -> Mapping[str, Decimal]:
         return {}
     stored = cycle.trade_snapshot
     return snapshot_of(stored.content, stored.as_of, stored.sha256).prices
+
+
+def book_and_others(entry: Entry, season: Season, priced: Cycle | None) -> tuple[PricedBook, PricedBook]:
+    """An entry's book, and those of all others as if they were one, at the newest trade prices: one query."""
+    everybody = Portfolio.objects.filter(entry__season=season)
+    symbols, prices, quote = season.symbol_book, prices_at(priced), season.rule_book.quote
+    own, rest = book_and_rest(entry.portfolio_id, everybody)
+    return PricedBook(own, prices, symbols, quote), PricedBook(rest, prices, symbols, quote)
 
 
 def books_now(entries: Sequence[Entry], season: Season, priced: Cycle | None) -> dict[str, PricedBook]:

@@ -175,7 +175,7 @@ def _verdict(beats: Sequence[Beat], seasons: Sequence[SeasonStatus], found: Sequ
 def _silence(beats: Sequence[Beat]) -> list[str]:
     """Who should tick and does not, while a season is open."""
     if not beats:
-        return ["A season is open and nobody has ever ticked. Start the ticker and the worker."]
+        return ["A season is open and nobody has ever ticked, so no week can begin."]
     silent = ", ".join(beat.name for beat in beats if beat.is_stale)
     return [f"Not heard of lately: {silent}. Weeks may open late until it is started again."] if silent else []
 

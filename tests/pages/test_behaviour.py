@@ -28,13 +28,15 @@ def week(number: int, verdict: str = "hold", **changes: object) -> Week:
     return Week(**{"number": number, "verdict": verdict, **given, **asked, **changes})  # type: ignore[arg-type]
 
 
-def traits(*weeks: Week, flows: dict[int, Flow] | None = None, book: PricedBook = NOW) -> dict[str, tuple[str, str]]:
-    behaviour = behaviour_of(weeks, flows or {}, book, Decimal(100))
+def traits(
+    *weeks: Week, flows: dict[int, Flow] | None = None, book: PricedBook = NOW, others: PricedBook = NOW
+) -> dict[str, tuple[str, str]]:
+    behaviour = behaviour_of(weeks, flows or {}, book, others, Decimal(100))
     return {trait.label: (trait.text, trait.note) for trait in behaviour.traits}
 
 
 def troubles(*weeks: Week) -> dict[str, tuple[int, tuple[int, ...]]]:
-    failures = behaviour_of(weeks, {}, NOW, Decimal(100)).failures
+    failures = behaviour_of(weeks, {}, NOW, NOW, Decimal(100)).failures
     return {trouble.what: (trouble.count, trouble.weeks) for trouble in failures.troubles}
 
 
@@ -54,6 +56,24 @@ def test_cash_is_followed_from_the_start_capital_through_every_fill() -> None:
 def test_two_equal_holdings_are_spread_as_over_two() -> None:
     assert traits()["Largest holding"] == ("BTC 30.0%", "spread as over 2.0 equal ones")
     assert "Largest holding" not in traits(book=PricedBook(Book({"USDT": Decimal(1)}), {}, SYMBOLS, "USDT"))
+
+
+def test_an_entry_goes_with_the_others_as_far_as_its_book_is_theirs() -> None:
+    bitcoin_and_cash = PricedBook(Book({"BTC": Decimal(8), "USDT": Decimal(20)}), NOW.prices, SYMBOLS, "USDT")
+    assert traits()["Goes with the others"] == ("100% of its book", "is as all others together hold it")
+    assert traits(others=bitcoin_and_cash)["Goes with the others"][0] == "50% of its book"  # 30% BTC and 20% cash
+    assert "Goes with the others" not in traits(others=PricedBook(Book({}), {}, SYMBOLS, "USDT"))
+
+
+def test_what_it_says_of_how_sure_it_is_stands_beside_how_often_its_book_rose_then() -> None:
+    sure = {"confidence": Decimal("0.9")}
+    weeks = [week(1, **sure), week(2, value_before=Decimal(110), **sure), week(3, value_before=Decimal(90)), week(4)]
+    assert traits(*weeks)["Says it is sure"] == (
+        "90% on average",
+        "its book rose in 1 of the 2 weeks that followed",
+    )
+    assert traits(week(1, **sure))["Says it is sure"] == ("90% on average", "")
+    assert "Says it is sure" not in traits(week(1), week(2))
 
 
 def test_cost_is_told_per_week_that_was_asked_with_the_dearest() -> None:
