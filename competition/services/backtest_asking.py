@@ -6,13 +6,10 @@ question charged at the worst; whoever goes on asks that one again and finds all
 """
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.db.models import Max
@@ -32,26 +29,11 @@ from agents.prices import parameters_of
 from competition.core.backtest_parameters import AgentSpec
 from competition.core.rules import Rules
 from competition.services.asking import end_attempt
+from competition.services.backtest_runners import AskingStopped, Runners
 from competition.services.spending import Terms, charge_lost, settle_attempts, terms_for
 from portfolio.core.decisions import Violation
 
-if TYPE_CHECKING:
-    from agents.runner_client import Ask
-
 ALIVE_EVERY_S = 5.0
-
-
-class AskingStopped(Exception):
-    """No further question can be put; the message says why and what to do. What was answered is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Runners:
-    """How questions reach their runners, and what is needed to write them down."""
-
-    ask: "Callable[[], AbstractAsyncContextManager[Ask]]"
-    clock: Callable[[], datetime]
-    new_token: Callable[[], uuid.UUID] = uuid.uuid4
 
 
 @dataclass(slots=True)

@@ -21,11 +21,9 @@ from agents.core.budgeting import (
     projected_cost,
 )
 from agents.core.parameters import AgentParameters
-from agents.core.planned_calls import planned_calls
 from agents.models import Call
 from agents.prices import cards_for
 from competition.core.backtest_parameters import AgentSpec, BacktestParameters, rules_of
-from competition.services.projections import specimen_brief
 from market.core.canonical import plain
 
 SCRIPTED = "offline/"  # decides in process, for nothing
@@ -86,6 +84,8 @@ def cost_of(parameters: BacktestParameters, caps: Caps, now: datetime) -> Backte
     asked = [spec for spec in parameters.agents if is_asked(spec.model)]
     if not asked:
         return BacktestCost(())
+    from competition.services.projections import specimen_brief  # only here, and below: nobody is asked most times
+
     brief = specimen_brief(rules_of(parameters), SPECIMEN_ROWS)
     agents = (_agent_cost(spec, parameters, brief, caps, now) for spec in asked)
     return BacktestCost(tuple(agents), parameters.max_usd)
@@ -131,6 +131,8 @@ def _agent_cost(
         agent = AgentParameters.model_validate(spec.parameters)
     except ValidationError as error:
         return AgentCost(spec.slug, questions, FREE, 0.0, f"{error.error_count()} of its parameters cannot be used")
+    from agents.core.planned_calls import planned_calls
+
     planned = planned_calls(spec.kind, brief, (), "", agent)
     calls = priced(planned, spec.model, agent, cards_for(models_of(spec.kind, spec.model, agent), now))
     if isinstance(calls, Refused):

@@ -11,7 +11,6 @@ from django.db.utils import InterfaceError, OperationalError
 
 from agents.core.answers import Decide, DecideFreely
 from agents.core.constant_agent import ALWAYS_THE_SAME, constant_agent
-from agents.core.deciders import decider
 from agents.core.rule_parameters import RULE
 from agents.core.signals import ArrayAgent, CalledAgent
 from competition.backtest_models import Backtest
@@ -20,10 +19,10 @@ from competition.core.backtest_parameters import AgentSpec, BacktestParameters
 from competition.core.backtest_report import kept_yardsticks, result_of, yardsticks
 from competition.core.backtest_result import AgentResult
 from competition.core.backtest_stage import Played
-from competition.services.backtest_asking import AskingStopped, Runners, charge_cut_off
 from competition.services.backtest_market import Setting, setting_for
 from competition.services.backtest_requests import BacktestRefused, data_of
-from competition.services.backtest_voices import AskVia, runners_of_settings, voice_of
+from competition.services.backtest_runners import AskingStopped, AskVia, Runners, runners_of_settings
+from competition.services.backtest_voices import settle_cut_off, voice_of
 from competition.services.backtests import NoLongerOurs, claim, due, fail, finish, tell_progress
 from market.core.canonical import sha256_of
 
@@ -122,7 +121,7 @@ def _played(backtest: Backtest, runners: Runners, watch: OnProgress) -> tuple[li
     setting = setting_for(parameters, progress.alive)
     stage, moments = setting.stage, len(setting.stage.moments.rows)
     progress.total = moments * len(parameters.agents)
-    charge_cut_off(backtest.key, runners.clock())
+    settle_cut_off(backtest.key, parameters, runners.clock())
     compared_with = yardsticks(stage)
     kept = {"yardsticks": kept_yardsticks(compared_with, stage.past.step_ms)}
     setting = replace(setting, notes={**setting.notes, **kept})
@@ -160,4 +159,6 @@ def player_of(spec: AgentSpec) -> Player:
         from agents.core.rule_agents import rule_agent  # only here: what computes indicators is heavy
 
         return rule_agent(spec.model, spec.parameters)
+    from agents.core.deciders import decider  # only here: firms and scripts are heavy, too
+
     return decider(spec.model, spec.parameters)

@@ -1,25 +1,20 @@
 """Who speaks for an agent in a backtest: its model through a runner, behind a mask if that was asked for."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
-
-from django.conf import settings
 
 from agents.core.answers import DecideFreely
 from agents.core.baselines import OF_THE_HOUSE
-from agents.core.deciders import decider
-from agents.core.masking import Mask, mask_of
 from competition.core.backtest_parameters import AgentSpec, BacktestParameters
 from competition.core.rules import Rules
-from competition.services.backtest_asking import Interview, Runners, interview, masked
-from competition.services.backtest_costs import SCRIPTED
+from competition.services.backtest_costs import SCRIPTED, is_asked
+from competition.services.backtest_runners import Runners
 
 if TYPE_CHECKING:
-    from agents.runner_client import Ask
-
-type AskVia = Callable[[], AbstractAsyncContextManager[Ask]]
+    from agents.core.masking import Mask
+    from competition.services.backtest_asking import Interview
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +22,8 @@ class Voice:
     """`decide` is None for whoever reads candles, or decides in process and is shown everything."""
 
     decide: DecideFreely | None = None
-    interview: Interview | None = None
-    mask: Mask | None = None
+    interview: "Interview | None" = None
+    mask: "Mask | None" = None
 
     def told(self) -> dict[str, Any]:
         """What is to be kept with the result: what was asked and what it cost, and who was who behind the mask."""
@@ -52,6 +47,10 @@ def voice_of(
     """The voice of this agent. The house is never masked: it reads figures, and remembers nothing."""
     if spec.model.startswith(OF_THE_HOUSE):
         return Voice()
+    from agents.core.deciders import decider  # only here: the house needs nothing of all that
+    from agents.core.masking import mask_of
+    from competition.services.backtest_asking import interview, masked
+
     mask = mask_of(parameters.symbols, parameters.quote, str(parameters.seed)) if parameters.mask else None
     if spec.model.startswith(SCRIPTED):
         return Voice(masked(decider(spec.model, spec.parameters), mask), mask=mask) if mask else Voice()
@@ -59,11 +58,9 @@ def voice_of(
     return Voice(masked(talk.decide, mask) if mask else talk.decide, talk, mask)
 
 
-def runners_of_settings() -> "AbstractAsyncContextManager[Ask]":
-    """The runners at the addresses the operator has set."""
-    from agents.runner_client import (
-        addresses_in,
-        runners_at,
-    )  # only here: a quarter of what a baseline's backtest loads
+def settle_cut_off(key: str, parameters: BacktestParameters, now: datetime) -> None:
+    """Charge what an earlier worker had asked when it was cut off, if anybody is asked in this backtest at all."""
+    if any(is_asked(spec.model) for spec in parameters.agents):
+        from competition.services.backtest_asking import charge_cut_off  # only here, for the same reason
 
-    return runners_at(addresses_in(settings.RUNNER_URL, settings.RUNNER_URLS))
+        charge_cut_off(key, now)
