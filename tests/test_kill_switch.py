@@ -15,7 +15,7 @@ ADD, LIST = "/admin/portfolio/tradinghalt/add/", "/admin/portfolio/tradinghalt/"
 
 @pytest.fixture
 def operator(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("ada", password="not used here"))
+    client.force_login(User.objects.create_superuser("ada"))
     return client
 
 

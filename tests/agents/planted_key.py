@@ -1,5 +1,7 @@
 """Asks a provider at the address given, once for every behaviour given, and shows everything anybody could see of it.
 
+First it shows what the home of litellm reached for while it was imported and asked for facts.
+
 Run as a process with a planted key in its environment: what it prints, and what it does not, is what the test looks at.
 """
 
@@ -8,10 +10,16 @@ import io
 import logging
 import sys
 import traceback
+from typing import Any
 
 from agents.core.addresses import AllowedAddresses
 from agents.core.calls import Message, ModelCall
-from agents.llm import CallFailed, complete
+
+NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.gethostbyname")
+reached_for: list[tuple[str, Any]] = []
+sys.addaudithook(lambda event, arguments: reached_for.append((event, arguments)) if event in NETWORK else None)
+
+from agents.llm import CallFailed, complete, facts_of  # noqa: E402
 
 
 def every_word_of(error: BaseException | None) -> str:
@@ -38,5 +46,7 @@ async def ask_all(url: str, models: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    known = [facts_of(model).known for model in ("anthropic/claude-sonnet-4-5", "ollama/mine")]
+    sys.stdout.write(f"known {known}, reached for {reached_for}\n")
     logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
     asyncio.run(ask_all(sys.argv[1], sys.argv[2:]), debug=True)

@@ -12,6 +12,7 @@ from django.db import DatabaseError, connections, transaction
 
 from agents.core.answers import Answer, NoAnswer, Question
 from agents.core.calls import CallRecord, Message, Usage
+from agents.core.roster import house
 from agents.models import Attempt, Call
 from competition.core.findings import WORDS, Finding, Invariant
 from competition.core.schedule import boundary
@@ -22,7 +23,7 @@ from competition.services.auditing_texts import nothing_stored_has_the_shape_of_
 from competition.tasks import audit as nightly
 from tests.databases import connected_to, fresh_copy
 from tests.live.planted import PLANTS, Plant, planted, sql
-from tests.live.stage import START, Stage, in_process, weekly_rules
+from tests.live.stage import SEED, START, SYMBOLS, Stage, in_process, weekly_rules
 
 REGISTRIES = (
     auditing.LEDGER_CHECKS,
@@ -50,6 +51,7 @@ KEYS = (
     "https://host/v1?api-key=whatever1",
     "https://host/v1?access_token=whatever1",
 )
+OF_EVERY_KIND = ("all-cash", "btc-hold", "random", "steady", "swinger", "garbled", "latecomer", "refuser")
 NOW = boundary(weekly_rules(), 3) + timedelta(seconds=1)
 
 
@@ -74,9 +76,9 @@ async def with_calls(question: Question) -> Answer | NoAnswer:
 
 @pytest.fixture(scope="module")
 def sound(migrated_template: str, django_db_blocker) -> Iterator[str]:
-    """A database in which two weeks of all house entries were played, with calls, and the third has opened."""
+    """A database in which an entry of each kind has played two weeks, with calls, and the third has opened."""
     with django_db_blocker.unblock(), fresh_copy(migrated_template) as name:
-        stage = Stage.set()
+        stage = Stage.set(profiles=tuple(one for one in house(SEED, SYMBOLS) if one.slug in OF_EVERY_KIND))
         stage.ask = with_calls
         for number in (1, 2):
             stage.play_cycle(number)

@@ -1,12 +1,15 @@
 """A season on the exchange's own market: it waits for the feed, freezes what was known, and fills through the book."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test.utils import override_settings
+from pytest_django import DjangoDbBlocker
 
 from agents.core.roster import house
 from competition.core.play import Contestant, play
@@ -14,7 +17,6 @@ from competition.core.rules import Rules
 from competition.core.schedule import boundary
 from competition.core.states import CycleState, TurnState
 from competition.models import Cycle, Season
-from competition.services.auditing import audit
 from competition.services.feeding import followed_series
 from competition.services.markets import candles_of, readings_of
 from competition.services.playing import contestants_for
@@ -25,6 +27,8 @@ from market.feed import refresh
 from market.models import StoredReading
 from portfolio.core.book import postings_text
 from portfolio.models import Fill, Order
+from tests.databases import fresh_copy
+from tests.live.audit import faults
 from tests.live.stage import SEED, SYMBOLS, Stage, weekly_rules
 from tests.live.test_parity import ledger_text
 from tests.market import exchange as double
@@ -68,16 +72,35 @@ def exchange_rules(**changes: object) -> Rules:
     return weekly_rules(**{**given, **changes})
 
 
+@contextmanager
+def fetched_market() -> Iterator[Exchange]:
+    """An exchange, from which the market is fetched until the block ends."""
+    with (
+        exchange_double(MONDAY - timedelta(hours=1)) as running,
+        override_settings(EXCHANGE_DOUBLE=running.url, MARKET_DATA="binance"),
+    ):
+        yield running
+
+
 @pytest.fixture
-def exchange(own_database: str, settings: Any) -> Iterator[Exchange]:
-    with exchange_double(MONDAY - timedelta(hours=1)) as running:
-        settings.EXCHANGE_DOUBLE, settings.MARKET_DATA = running.url, "binance"
+def exchange(own_database: str) -> Iterator[Exchange]:
+    with fetched_market() as running:
         yield running
 
 
 @pytest.fixture
 def floor(exchange: Exchange) -> Floor:
     return opened(exchange, exchange_rules())
+
+
+@pytest.fixture(scope="module")
+def played(migrated_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Stage]:
+    """A season in which one cycle was played, shared by tests that leave it as it is."""
+    with django_db_blocker.unblock(), fresh_copy(migrated_template):
+        with fetched_market() as exchange:
+            floor = opened(exchange, exchange_rules())
+            floor.play_cycle(1)
+        yield floor.stage
 
 
 def opened(exchange: Exchange, rules: Rules) -> Floor:
@@ -111,8 +134,8 @@ def test_a_cycle_waits_until_the_feed_has_asked_for_the_time_of_the_snapshot(flo
     assert (snapshot.as_of, snapshot.content["symbols"]["BTCUSDT"]["priced_at"]) == (MONDAY, "2025-05-05T00:00:00Z")
 
 
-def test_the_snapshot_holds_what_was_known_at_its_instant_and_not_what_came_a_minute_later(floor: Floor) -> None:
-    cycle = floor.play_cycle(1)
+def test_the_snapshot_holds_what_was_known_at_its_instant_and_not_what_came_a_minute_later(played: Stage) -> None:
+    cycle = played.cycle(1)
     assert cycle.snapshot
     row = cycle.snapshot.content["symbols"]["ETHUSDT"]
     assert row["book"]["known_at"] == "2025-05-04T23:59:00Z"
@@ -123,8 +146,8 @@ def test_the_snapshot_holds_what_was_known_at_its_instant_and_not_what_came_a_mi
     assert cycle.snapshot.content["source"] == "exchange double", "what is simulated says so"
 
 
-def test_every_entry_is_shown_the_positioning_and_none_the_levels_of_the_book(floor: Floor) -> None:
-    cycle = floor.play_cycle(1)
+def test_every_entry_is_shown_the_positioning_and_none_the_levels_of_the_book(played: Stage) -> None:
+    cycle = played.cycle(1)
     for turn in cycle.turns.select_related("brief"):
         market = turn.brief.content["market"]
         assert market["symbols"]["BTCUSDT"]["positioning"]["taker"]["bought"] == "387.33"
@@ -191,8 +214,8 @@ def test_a_region_that_is_blocked_holds_the_cycle_and_says_why_in_public(floor: 
 # -- What is traded ---------------------------------------------------------------------------------
 
 
-def test_orders_walk_the_book_recorded_before_the_deadline_and_after_the_brief(floor: Floor) -> None:
-    cycle = floor.play_cycle(1)
+def test_orders_walk_the_book_recorded_before_the_deadline_and_after_the_brief(played: Stage) -> None:
+    cycle = played.cycle(1)
     assert cycle.trade_snapshot
     row = cycle.trade_snapshot.content["symbols"]["BTCUSDT"]
     assert row["depth"]["known_at"] == row["priced_at"] == "2025-05-05T00:59:00Z"
@@ -220,9 +243,8 @@ def test_memory_and_the_live_services_leave_the_same_postings(exchange: Exchange
     assert Fill.objects.filter(trade_id__endswith="/2").exists(), "some order went beyond the first level"
 
 
-def test_the_audit_finds_no_fault(floor: Floor) -> None:
-    floor.play_cycle(1)
-    assert audit(lambda: MONDAY + timedelta(hours=3)).findings_count == 0
+def test_the_audit_finds_no_fault(played: Stage) -> None:
+    assert faults(played.season, MONDAY + timedelta(hours=3)) == []
 
 
 # -- Opening ----------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.template import Template
+from django.test.utils import _TestState
 from pytest_django import DjangoDbBlocker, Settings
 
 from tests.pages.asked import Asked, asked_season
@@ -28,6 +30,14 @@ def played_once(kept: None) -> Played:
 def played(played_once: Played, db: None) -> Played:
     """Six finished weeks of all house entries, and of a vandal whose replies mean harm to pages."""
     return played_once
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unrecorded() -> Iterator[None]:
+    """Of every template that is rendered, test clients keep a copy of its context. Nobody here asks for one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Template, "_render", _TestState.saved_data.template_render)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,10 @@ from tests.pages.asked import Asked
 from tests.pages.seasons import HARM, HIDDEN, TURNED, VANDAL, Played
 
 STRICT = "default-src 'self'"
+TOLD = (
+    *("role", "requested_model", "returned_model", "finish_reason", "provider_request_id", "error_detail", "reply"),
+    *("messages", "parameters", "usage_raw"),
+)
 SAID = ("alert(", "backwards", TURNED, HIDDEN)
 
 
@@ -43,18 +47,13 @@ def test_nothing_that_an_entry_said_is_in_the_admin(operator: Client, played: Pl
             assert not any(said in markup for said in SAID), row
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("role", "requested_model", "returned_model", "finish_reason", "provider_request_id", "error_detail", "reply"),
-        *("messages", "parameters", "usage_raw"),
-    ],
-)
-def test_nor_what_a_runner_says_about_a_call(operator: Client, asked: Asked, text: str) -> None:
+def test_nor_what_a_runner_says_about_a_call(operator: Client, asked: Asked) -> None:
     like = asked.calls[0]
     values = {column.attname: getattr(like, column.attname) for column in Call._meta.concrete_fields}
-    harm: Any = {"said": HARM} if isinstance(values[text], dict | list) else HARM[:20]
-    call = Call.objects.create(**values | {"id": None, "position": 99, text: harm})
+    harm: dict[str, Any] = {
+        name: {"said": HARM} if isinstance(values[name], dict | list) else HARM[:20] for name in TOLD
+    }
+    call = Call.objects.create(**values | {"id": None, "position": 99} | harm)
     markup = shown(operator, call) + shown(operator, call.attempt)
     assert "&lt;script&gt;al" not in markup.replace(escape(VANDAL.name), "")
     assert "<script>al" not in markup
