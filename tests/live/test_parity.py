@@ -1,5 +1,10 @@
 """The golden test: one season through the live services and through memory must leave the same ledger."""
 
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
 from agents.core.roster import house
 from competition.core.play import PlayedSeason
 from competition.models import Season, Standing, Turn
@@ -10,6 +15,7 @@ from competition.services.seasons import draft_season
 from portfolio.core.book import head_of, postings_text
 from portfolio.models import Journal, Order, Portfolio
 from portfolio.queries import journals_of
+from tests.databases import fresh_copy
 from tests.live.stage import SEED, SYMBOLS, Stage, weekly_rules
 
 
@@ -33,10 +39,24 @@ def board(cycle_number: int, slug: str) -> list[tuple]:
     ]
 
 
-def test_live_services_and_memory_leave_the_same_postings_and_the_same_boards(stage: Stage) -> None:
-    stage.play_season()
-    played = play_rules("stage", weekly_rules(), SEED)
+@pytest.fixture(scope="module")
+def lived(migrated_template: str, django_db_blocker: DjangoDbBlocker) -> Iterator[Season]:
+    """A season that went through the live services from its opening to its end."""
+    with django_db_blocker.unblock(), fresh_copy(migrated_template):
+        stage = Stage.set()
+        stage.play_season()
+        yield stage.season
 
+
+@pytest.fixture(scope="module")
+def played() -> PlayedSeason:
+    """The same season, played in memory."""
+    return play_rules("stage", weekly_rules(), SEED)
+
+
+def test_live_services_and_memory_leave_the_same_postings_and_the_same_boards(
+    lived: Season, played: PlayedSeason
+) -> None:
     assert ledger_text("stage") == played_text(played)
     for cycle in played.cycles:
         expected = [
@@ -44,14 +64,12 @@ def test_live_services_and_memory_leave_the_same_postings_and_the_same_boards(st
             for r in cycle.standings
         ]
         assert board(cycle.number, "stage") == expected
-    assert Order.objects.count() == sum(
+    assert Order.objects.filter(portfolio__key__startswith="stage/").count() == sum(
         len(turn.record.executions) for cycle in played.cycles for turn in cycle.turns.values() if turn.record
     )
 
 
-def test_the_stored_hash_chain_is_that_of_the_journals_in_memory(stage: Stage) -> None:
-    stage.play_season()
-    played = play_rules("stage", weekly_rules(), SEED)
+def test_the_stored_hash_chain_is_that_of_the_journals_in_memory(lived: Season, played: PlayedSeason) -> None:
     for slug, journals in played.journals.items():
         last = Journal.objects.filter(portfolio__key=f"stage/{slug}").order_by("-sequence").first()
         assert last is not None
@@ -59,9 +77,7 @@ def test_the_stored_hash_chain_is_that_of_the_journals_in_memory(stage: Stage) -
         assert last.sequence == len(journals)
 
 
-def test_a_season_written_in_one_go_is_the_season_that_was_lived(stage: Stage) -> None:
-    stage.play_season()
-    lived = stage.season
+def test_a_season_written_in_one_go_is_the_season_that_was_lived(lived: Season) -> None:
     rules = weekly_rules()
     written = save_played_season(
         draft_season("written", "Written", rules, house(SEED, SYMBOLS)),

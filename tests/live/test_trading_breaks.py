@@ -58,10 +58,21 @@ def to_trading(stage: Stage) -> Cycle:
     return cycle
 
 
+def board(stage: Stage) -> list[tuple[str, Decimal]]:
+    rows = Standing.objects.filter(cycle__season=stage.season).order_by("position")
+    return list(rows.values_list("entry__slug", "value"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(played_stage: Stage) -> list[tuple[str, Decimal]]:
+    """The board after a first cycle in which nothing failed."""
+    return board(played_stage)
+
+
 @pytest.mark.parametrize("orders", range(0, 20, 3))
-def test_power_that_fails_between_orders_loses_none_and_repeats_none(stage: Stage, orders: int) -> None:
-    undisturbed = Stage.set(slug="undisturbed")
-    undisturbed.play_cycle(1)
+def test_power_that_fails_between_orders_loses_none_and_repeats_none(
+    undisturbed: list[tuple[str, Decimal]], stage: Stage, orders: int
+) -> None:
     cycle = to_trading(stage)
     power = Power(orders, OperationalError("server closed the connection unexpectedly"))
     with pytest.raises(OperationalError):
@@ -71,11 +82,7 @@ def test_power_that_fails_between_orders_loses_none_and_repeats_none(stage: Stag
     assert stage.cycle(1).state == CycleState.CLOSED
     assert not set(power.placed) - set(OrderRow.objects.values_list("client_order_id", flat=True))
     assert OrderRow.objects.filter(client_order_id__in=power.placed, state="filled").count() == orders
-    boards = [
-        list(Standing.objects.filter(cycle__season=s.season).order_by("position").values_list("entry__slug", "value"))
-        for s in (stage, undisturbed)
-    ]
-    assert boards[0] == boards[1]
+    assert board(stage) == undisturbed
 
 
 def test_an_order_of_unknown_outcome_is_waited_for_while_the_others_trade(stage: Stage) -> None:
