@@ -31,5 +31,5 @@ from urllib.request import Request, urlopen; \
 host = os.environ.get('ALLOWED_HOSTS', '').split(',')[0].strip().lstrip('*.') or 'localhost'; \
 urlopen(Request('http://127.0.0.1:8000/livez', headers={'Host': host, 'X-Forwarded-Proto': 'https'}), timeout=4)"]
 CMD ["python", "-m", "granian", "--interface", "wsgi", "--host", "0.0.0.0", "--port", "8000", \
-    "--workers", "2", "--blocking-threads", "4", "--no-ws", "--respawn-failed-workers", \
-    "--log-level", "warning", "config.wsgi:application"]
+    "--workers", "2", "--blocking-threads", "4", "--no-ws", "--http1-header-read-timeout", "10000", \
+    "--respawn-failed-workers", "--log-level", "warning", "config.wsgi:application"]

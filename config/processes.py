@@ -29,7 +29,8 @@ END_WITHIN_S = 5.0
 # Web has four threads, and with each a connection to PostgreSQL.
 TABLE = {
     "web": """{python} -W ignore::UserWarning:django.core.handlers.base -m granian --interface wsgi
-        --host {host} --port {port} --workers 1 --blocking-threads 4 --no-ws --workers-kill-timeout 2
+        --host {host} --port {port} --workers 1 --blocking-threads 4 --no-ws --http1-header-read-timeout 10000
+        --workers-kill-timeout 2
         --respawn-failed-workers --log-level warning config.wsgi:application""",
     "worker": """{python} -W ignore::UserWarning:celery.platforms -m celery --quiet --app config.celery worker
         --queues celery,market --pool prefork --concurrency 2 --without-mingle --without-gossip --loglevel {level}""",

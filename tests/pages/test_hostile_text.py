@@ -1,6 +1,7 @@
 """Hostile text in every place where somebody else writes, and every address of the site looked at with it in there."""
 
 import json
+from dataclasses import replace
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
@@ -8,13 +9,18 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import get_resolver
+from django.utils import timezone
 
 from agents.models import Agent, Attempt, Call
+from competition.core.backtest_result import DecisionLine
 from competition.models import Season
+from competition.services.backtests import fail
 from tests.browser.served import pages_of
+from tests.competition.backtested import a_result
 from tests.pages.asked import Asked
 from tests.pages.reading import Page
 from tests.pages.seasons import HIDDEN, SCRIPT, TURNED
+from tests.pages.test_backtest_pages import done, running
 
 LINK = "javascript:alert('x')"
 NAME = f"{SCRIPT}{TURNED}{HIDDEN}<a href={LINK}>"
@@ -36,11 +42,8 @@ FOR_PROGRAMS = (
     *("/api/v1/portfolio/summary?season={}&entry=vandal", "/api/v1/portfolio/trades?season={}&entry=vandal"),
     *("/api/v1/analysis/logs?season={}", "/api/v1/backtest/runs", "/api/v1/openapi.json"),
 )
-# Answered without any text of somebody else, or only when something is sent; backtests have tests of their own.
-WITHOUT_TEXT = {
-    *("home", "picture", "theme", "speculation", "livez", "readyz", "backtest_check", "backtest_cancel"),
-    *("backtest", "backtest_json", "backtest_csv", "backtest_decision", "backtests_compared"),
-}
+# Answered without any text of somebody else, or only when something is sent.
+WITHOUT_TEXT = {"home", "picture", "theme", "speculation", "livez", "readyz", "backtest_check", "backtest_cancel"}
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +56,23 @@ def hostile(asked_once: Asked) -> dict[str, str]:
     values = {column.attname: getattr(like, column.attname) for column in Call._meta.concrete_fields}
     call = Call.objects.create(**values | {"id": None, "position": 99, "reply": LINE, "error_detail": NAME[:30]})
     slug = asked_once.played.slug
-    pages = {**pages_of(asked_once), "call with a line of a megabyte": f"/calls/{call.pk}/"}
+    pages = {**pages_of(asked_once), **backtests(), "call with a line of a megabyte": f"/calls/{call.pk}/"}
     return pages | {path: path.format(slug) for path in (*FOR_PROGRAMS, f"/calls/{call.pk}/call.json")}
+
+
+def backtests() -> dict[str, str]:
+    """The addresses of a backtest whose agent wrote NAME wherever an agent writes, and of one that failed with it."""
+    line = DecisionLine(
+        "2024-01-01T00:00:00Z", "rejected", NAME, {}, NAME, 0, "0", [NAME], [f"rule: {NAME}"], {"note": NAME}
+    )
+    told, failed = done(replace(a_result(), decisions=[line])), fail(running(seed=2), NAME, timezone.now())
+    other = done(replace(a_result(), decisions=[line]), seed=3)
+    paths = ("", "equal-weight/1/", "backtest.json", "decisions.csv", "figures.csv", "trades.csv")
+    return {
+        **{f"backtest, {path}": f"/backtests/{told.key}/{path}" for path in paths},
+        "failed backtest": f"/backtests/{failed.key}/",
+        "backtests compared": f"/backtests/compare/?b={told.key}&b={other.key}",
+    }
 
 
 def is_inert(answer: HttpResponse) -> None:
@@ -76,7 +94,7 @@ def is_inert(answer: HttpResponse) -> None:
             assert not any(urlsplit(link.strip()).scheme == "javascript" for link in links), tag
             assert not any(name.startswith("on") for name in tag.attributes), tag
     else:
-        assert kind.startswith("text/plain"), kind
+        assert kind.startswith(("text/plain", "text/csv")), kind
 
 
 def stream(answer: HttpResponse) -> str:
