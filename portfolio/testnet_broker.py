@@ -125,11 +125,15 @@ class TestnetBroker:
         return f"never sent: {reason}" if reason else ""
 
     def _claim(self, row: OrderRow) -> OrderAttempt:
-        """At the instant of the request: from then on the exchange could take it, however long ago we began."""
-        epoch, now = self._session.epoch, self._clock()
+        """At the instant of the request: from then on the exchange could take it, however long ago we began.
+
+        So nothing that may take its time lies between the look at the clock and the request's stamp.
+        """
+        epoch = self._session.epoch
+        number, client_id = attempts.next_id(row, epoch)
+        now = self._clock()
         if now >= self._terms.deadline:
             raise OutcomeUnknown(f"{row.client_order_id}: {WINDOW_OVER} before it could be sent")
-        number, client_id = attempts.next_id(row, epoch)
         request = self._request(row.value(), client_id)
         return attempts.claim(row, number, epoch, request, self._terms.symbols, now, self._terms.quiet_s)
 

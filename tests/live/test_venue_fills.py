@@ -141,16 +141,27 @@ def test_an_order_that_nobody_answers_for_makes_a_board_provisional_and_a_revisi
     assert faults(stage.season, stage.now) == []
 
 
-def test_an_order_is_claimed_at_the_instant_that_its_request_bears(own_database: str) -> None:
+@pytest.mark.parametrize("where", ["portfolio.attempts.paused_until", "portfolio.attempts.next_id"])
+def test_an_order_is_claimed_at_the_instant_that_its_request_bears(own_database: str, where: str) -> None:
     """However long a process was held up before: the quiet time begins when the exchange could first take it."""
     stage, _ = season(fills="venue")
-    with held_up("portfolio.attempts.paused_until", stage, minutes=11):
+    with held_up(where, stage, minutes=11):
         play(stage, 1)
     sent = OrderAttempt.objects.exclude(payload="")
     assert sent.exists()
     for row in sent:
         assert abs(to_ms(row.claimed_at) - row.timestamp_ms) < 1000
         assert row.due_at is None or row.due_at >= row.claimed_at
+    assert faults(stage.season, stage.now) == []
+
+
+def test_whoever_is_held_up_until_the_trade_window_has_ended_sends_nothing(own_database: str) -> None:
+    """Seed 400 of a long simulation: the deadline had been looked at, and the request bore an instant behind it."""
+    stage, venue = season(fills="venue")
+    with held_up("portfolio.attempts.next_id", stage, minutes=stage.season.rule_book.trade_window_s / 60 + 15):
+        play(stage, 1, 80)
+    assert venue.sent == []
+    assert not Fill.objects.exists()
     assert faults(stage.season, stage.now) == []
 
 
