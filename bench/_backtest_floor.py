@@ -1,4 +1,4 @@
-"""The floor under the weekly work: the decimals that its orders need, and nothing else, over the same candles.
+"""The floor under a work: the decimals that its orders need, and nothing else, over the same candles.
 
 It knows beforehand what will be ordered, so it plans each turn once and finds nothing out. Per symbol it takes the
 value held, the quantity wanted down to the step, and what differs; per order the price after slippage, the amount and
@@ -57,14 +57,17 @@ def arithmetic(turns, steps, weight, dearer, cheaper, fee_rate, exact):
     return cash
 
 
-def main(folder: str) -> None:
+WEIGHTS = {"weekly": Decimal("0.2"), "arrays": Decimal(1)}  # of each symbol, where it is wanted
+
+
+def main(work: str, folder: str) -> None:
     from market.core.exact import EXACT
 
-    stage = stage_of("weekly", folder)
-    played, _ = play("weekly", stage, agent_of("weekly"))
+    stage = stage_of(work, folder)
+    played, _ = play(work, stage, agent_of(work))
     turns, steps = work_of(played, stage)
     slip, fee_rate = stage.rules.slippage_bps / 10_000, stage.rules.fee_bps / 10_000
-    fixed = Decimal("0.2"), 1 + slip, 1 - slip, fee_rate, EXACT
+    fixed = WEIGHTS[work], 1 + slip, 1 - slip, fee_rate, EXACT
     assert arithmetic(turns, steps, *fixed) == played.book.of(stage.rules.quote), "it is not the same work"
     print(json.dumps({"ready": "floor"}), flush=True)
     for _ in sys.stdin:
@@ -79,4 +82,4 @@ def main(folder: str) -> None:
 
 if __name__ == "__main__":
     in_django()
-    main(sys.argv[1])
+    main(*sys.argv[1:])

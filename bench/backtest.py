@@ -6,9 +6,9 @@
     fresh    `manage.py backtest` of the weekly work in a new process, its candles in PostgreSQL, beside a new process
              of vectorbt, its candles in a file; here memory is taken
 
-Beside the weekly work run its floor (bench/_backtest_floor.py: the decimals of the orders alone), the same with every
-fill and posting read, which are made when somebody reads them (peers keep arrays of orders), half of its candles, and
-three agents instead of one: what it costs grows with both as they do.
+Beside the weekly work and the arrays run their floors (bench/_backtest_floor.py: the decimals of the orders alone),
+beside the weekly one also the same with every fill and posting read, which are made when somebody reads them (peers
+keep arrays of orders), half of its candles, and three agents instead of one: what it costs grows with both as they do.
 
 Candles are a seeded walk. The peers have an environment of their own (bench/backtest-peers.txt), kept under DATA. Every
 process has played its work once before it is measured, but for two that compile nothing and take long. CPU time is
@@ -41,11 +41,12 @@ PEERS = {
 }
 OURS = {  # beside the work itself, and how many times its candles are played
     "weekly": {
-        "floor": (("bench/_backtest_floor.py",), 1),
+        "floor": (("bench/_backtest_floor.py", "weekly"), 1),
         "all of it read": (("bench/_backtest_ours.py", "read"), 1),
         "half the candles": (("bench/_backtest_ours.py", "half"), 0.5),
         "three agents": (("bench/_backtest_ours.py", "three"), 3),
-    }
+    },
+    "arrays": {"floor": (("bench/_backtest_floor.py", "arrays"), 1)},
 }
 AIMS = {  # what theirs is to be of ours, at least
     ("weekly", "vectorbt", "cpu_s"): 6,
