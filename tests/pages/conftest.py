@@ -1,6 +1,7 @@
 """Seasons for pages to be about: one played to its end, one that has just opened. Made once for each file."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,18 @@ def played(played_once: Played, db: None) -> Played:
     return played_once
 
 
-@pytest.fixture(autouse=True, scope="module")
-def unrecorded() -> Iterator[None]:
-    """Of every template that is rendered, test clients keep a copy of its context. Nobody here asks for one."""
+@contextmanager
+def without_contexts() -> Iterator[None]:
+    """Of every template that is rendered, test clients keep a copy of its context. In here they keep none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Template, "_render", _TestState.saved_data.template_render)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def unrecorded() -> Iterator[None]:
+    """Nobody here asks for the context of a template."""
+    with without_contexts():
         yield
 
 
