@@ -6,7 +6,7 @@ from django.db import connection
 
 from tests.databases import maintenance
 from tests.emptying import Blank
-from tests.live.stage import Stage
+from tests.live.stage import FEW, Stage
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def admin(own_database: str):
 
 def test_after_a_played_cycle_nothing_is_left_and_numbers_begin_again(own_database: str, admin) -> None:
     before = Blank.of(admin)
-    stage = Stage.set()
+    stage = Stage.set(profiles=FEW)
     stage.play_cycle(1)
     assert Blank.of(admin) != before
     connection.close()

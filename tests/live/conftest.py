@@ -8,22 +8,22 @@ import pytest
 from tests.agents.provider import Provider, running_provider
 from tests.databases import fresh_copy
 from tests.live.runners import PLANTED_KEY, Runner, running
-from tests.live.stage import Stage
+from tests.live.stage import FEW, Stage
 
 
 @pytest.fixture(scope="module")
 def played_stage(migrated_template: str, django_db_blocker) -> Iterator[Stage]:
     """A stage on which one cycle was played, shared by a module whose tests leave it as it is."""
     with django_db_blocker.unblock(), fresh_copy(migrated_template):
-        stage = Stage.set()
+        stage = Stage.set(profiles=FEW)
         stage.play_cycle(1)
         yield stage
 
 
 @pytest.fixture
 def stage(own_database: str) -> Stage:
-    """A running four-week season of all thirteen house entries, virtual time at its start, and a runner in process."""
-    return Stage.set()
+    """A running four-week season of a few house entries, virtual time at its start, and a runner in process."""
+    return Stage.set(profiles=FEW)
 
 
 @pytest.fixture(scope="session")

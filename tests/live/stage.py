@@ -21,6 +21,13 @@ from portfolio.testnet_desk import Connect
 START = datetime(2024, 1, 1, tzinfo=UTC)
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "ADAUSDT")
 SEED = 3
+HOUSE = house(SEED, SYMBOLS)
+# Who holds cash, who trades once, who trades each week, models whose replies are fine, and one whose replies are not.
+FEW = tuple(
+    profile
+    for profile in HOUSE
+    if profile.slug in ("all-cash", "btc-hold", "equal-weight", "steady", "swinger", "garbled")
+)
 
 
 def weekly_rules(**changes: object) -> Rules:
@@ -56,9 +63,7 @@ class Stage:
     dispatched: list[str] = field(default_factory=list)
 
     @classmethod
-    def set(
-        cls, rules: Rules | None = None, profiles: tuple[Profile, ...] = house(SEED, SYMBOLS), slug: str = "stage"
-    ) -> "Stage":
+    def set(cls, rules: Rules | None = None, profiles: tuple[Profile, ...] = HOUSE, slug: str = "stage") -> "Stage":
         rules = rules or weekly_rules()
         season = draft_season(slug, "On stage", rules, profiles)
         return cls(open_season(season.id, rules.starts_at), rules.starts_at)

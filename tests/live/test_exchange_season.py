@@ -29,7 +29,7 @@ from portfolio.core.book import postings_text
 from portfolio.models import Fill, Order
 from tests.databases import fresh_copy
 from tests.live.audit import faults
-from tests.live.stage import SEED, SYMBOLS, Stage, weekly_rules
+from tests.live.stage import FEW, SEED, SYMBOLS, Stage, weekly_rules
 from tests.live.test_parity import ledger_text
 from tests.market import exchange as double
 from tests.market.exchange import FUNDING, INTEREST, RATIO, TAKER, TIME, Exchange, exchange_double
@@ -283,7 +283,7 @@ def test_it_does_not_open_with_a_symbol_that_is_halted(exchange: Exchange) -> No
 
 
 def test_a_snapshot_frozen_before_there_were_readings_keeps_its_content(own_database: str) -> None:
-    stage = Stage.set()
+    stage = Stage.set(profiles=FEW)
     stage.play_cycle(1)
     cycle = stage.cycle(1)
     assert cycle.snapshot

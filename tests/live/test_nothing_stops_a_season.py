@@ -16,7 +16,7 @@ from competition.models import Season
 from competition.services import asking, cycles, demo, ticking, trading
 from market.models import ListedSymbol
 from portfolio.models import Order
-from tests.live.stage import Stage, in_process, turn_of
+from tests.live.stage import FEW, Stage, in_process, turn_of
 
 SECOND = timedelta(seconds=1)
 POISON = (
@@ -54,7 +54,7 @@ def test_thousands_of_broken_rules_are_kept_as_a_few_and_a_number(stage: Stage) 
 
 
 def test_a_listing_edited_in_mid_week_changes_nothing_in_an_open_season(stage: Stage) -> None:
-    undisturbed = Stage.set(slug="undisturbed")
+    undisturbed = Stage.set(profiles=FEW, slug="undisturbed")
     undisturbed.play_cycle(1)
     stage.tick(stage.now)
     stage.tick(stage.now + SECOND)
@@ -71,7 +71,7 @@ def test_a_listed_symbol_can_be_neither_deleted_nor_renamed(own_database: str) -
 
 
 def test_a_process_that_hangs_on_one_season_does_not_hold_up_the_others(stage: Stage) -> None:
-    other = Stage.set(slug="other")
+    other = Stage.set(profiles=FEW, slug="other")
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as hanging:
         hanging.execute("SELECT * FROM competition_season WHERE slug = 'stage' FOR UPDATE")
         looked = threading.Event()
@@ -129,10 +129,11 @@ def test_a_note_that_comes_late_is_not_written_onto_a_cycle_that_went_on(stage: 
     assert Order.objects.exists()
 
 
-@pytest.mark.parametrize("table", ["competition_entry", "competition_cycle", "competition_standing"])
-def test_a_demo_killed_while_it_is_loaded_is_loaded_the_next_time(own_database: str, table: str) -> None:
-    with connection.execute_wrapper(ends_at(table, Killed())), pytest.raises(Killed):
-        demo.load_finished(timezone.now(), lambda cycle: None)
-    assert not Season.objects.exists()
+def test_a_demo_killed_while_it_is_loaded_is_loaded_the_next_time(own_database: str) -> None:
+    """The next time is killed too, each time further on, until the last leaves it whole."""
+    for table in ("competition_entry", "competition_cycle", "competition_standing"):
+        with connection.execute_wrapper(ends_at(table, Killed())), pytest.raises(Killed):
+            demo.load_finished(timezone.now(), lambda cycle: None)
+        assert not Season.objects.exists(), table
     assert demo.load_finished(timezone.now(), lambda cycle: None)
     assert Season.objects.get(slug="demo-finished").state == "closed"

@@ -107,7 +107,7 @@ def test_an_entry_that_cannot_be_paid_for_is_over_budget_and_places_no_order(sta
     assert turn_of(stage, 1, "btc-hold").verdict == "rebalance"  # a baseline costs nothing
 
 
-def test_an_agent_without_a_price_is_not_asked(stage: Stage) -> None:
+def test_an_agent_without_a_price_is_not_asked(own_database: str) -> None:
     lone = Stage.set(profiles=(Profile("newest", "Newest", "single", "acme/unheard-of"),), slug="lone")
     asked = []
 
@@ -122,7 +122,7 @@ def test_an_agent_without_a_price_is_not_asked(stage: Stage) -> None:
     assert "no price is known for acme/unheard-of" in turn.verdict_reason
 
 
-def test_an_agent_with_parameters_nobody_can_read_troubles_only_itself(stage: Stage) -> None:
+def test_an_agent_with_parameters_nobody_can_read_troubles_only_itself(own_database: str) -> None:
     profiles = (
         Profile("odd", "Odd", "single", "acme/odd", {"temperature": "hot"}),
         Profile("all-cash", "All cash", "baseline", "baseline/all-cash"),

@@ -69,7 +69,7 @@ def undisturbed(played_stage: Stage) -> list[tuple[str, Decimal]]:
     return board(played_stage)
 
 
-@pytest.mark.parametrize("orders", range(0, 20, 3))
+@pytest.mark.parametrize("orders", range(0, 17, 3))  # there are 17
 def test_power_that_fails_between_orders_loses_none_and_repeats_none(
     undisturbed: list[tuple[str, Decimal]], stage: Stage, orders: int
 ) -> None:
