@@ -7,7 +7,17 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from competition.services import analyses, asking_round, auditing, errands, executing, feeding, reconciling, ticking
+from competition.services import (
+    analyses,
+    asking_round,
+    auditing,
+    errands,
+    executing,
+    feeding,
+    reconciling,
+    recovering,
+    ticking,
+)
 from competition.services.venue_account import account_if_any
 
 
@@ -75,6 +85,7 @@ def play_backtests(**kwargs: Any) -> None:
 @shared_task(name="competition.tasks.reconcile")
 def reconcile(**kwargs: Any) -> None:
     if reconciling.is_needed():
+        recovering.recover_by_night(timezone.now)
         reconciling.reconcile_account(timezone.now)
 
 

@@ -41,8 +41,8 @@ def orders_end_with_their_turn(season: SeasonRecord, entry: EntryRecord) -> Iter
     ended = {turn.cycle for turn in entry.turns if turn.state in TERMINAL_TURNS}
     for stored in entry.ledger.orders:
         name = stored.order.client_order_id
-        if name in entry.ledger.waiting:
-            continue  # of a turn that was set aside; an exchange may have executed it
+        if name in entry.ledger.waiting and stored.cycle in entry.ledger.set_aside:
+            continue  # an exchange may have executed it
         if stored.cycle in ended and stored.state not in FINAL_ORDER_STATES:
             yield f"order {name} of week {stored.cycle} is {stored.state}, and its turn has ended"
 

@@ -23,7 +23,6 @@ from market.core.snapshot import Snapshot
 from market.core.symbols import symbols_of
 from market.models import StoredSnapshot
 from portfolio.core.ledger_checks import Ledger, StoredJournal, StoredOrder
-from portfolio.core.order_attempts import EXECUTED, LIVE
 from portfolio.core.orders import OrderState
 from portfolio.models import Journal, Order, Portfolio, Valuation
 from portfolio.queries import book_of, journals_of
@@ -132,9 +131,9 @@ def _ledger(season: SeasonRecord, portfolio: Portfolio, turns: tuple[TurnRow, ..
 
 
 def _waiting(portfolio: Portfolio) -> Iterable[str]:
-    """Orders that are new because an exchange has them, or may have them."""
-    under_way = Order.objects.filter(portfolio=portfolio, state=OrderState.NEW.value)
-    return under_way.filter(attempts__state__in=[*LIVE, *EXECUTED]).values_list("client_order_id", flat=True)
+    """Orders that are new because an exchange has them or may have them, or had to be asked for them until just now."""
+    asked_for = Order.objects.filter(portfolio=portfolio, state=OrderState.NEW.value, attempts__isnull=False)
+    return asked_for.values_list("client_order_id", flat=True).distinct()
 
 
 def _replies(entry_id: int, turns: tuple[TurnRow, ...]) -> Iterator[tuple[TurnRow, list[Said]]]:

@@ -20,7 +20,6 @@ from competition.services.venue_account import is_here
 from competition.services.venue_turns import TurnsAtVenue
 from portfolio.attempts import tell
 from portfolio.core.brokers import OutcomeUnknown
-from portfolio.core.decisions import VerdictKind
 from portfolio.core.order_attempts import LIVE, PASSING_REFUSALS, AttemptState
 from portfolio.core.orders import OrderState
 from portfolio.core.terms import VENUE, Terms
@@ -81,9 +80,9 @@ def desk_of(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> Te
 
 
 def begins_to_trade(cycle: Cycle) -> bool:
-    """Whether a decided turn of this cycle has not planned its orders yet."""
+    """Whether a turn of this cycle has not planned its orders yet, or would not have any."""
     planned = Order.objects.filter(portfolio__entry=OuterRef("entry"), cycle_number=cycle.number)
-    decided = cycle.turns.filter(state=TurnState.DECIDED.value, verdict=VerdictKind.REBALANCE.value)
+    decided = cycle.turns.filter(state=TurnState.DECIDED.value)
     return decided.filter(~Exists(planned)).exists()
 
 
@@ -99,11 +98,11 @@ def terms_of(rules: Rules, cycle: Cycle) -> Terms:
 
 def _pursue(row: Order, desk: TestnetDesk, clock: Callable[[], datetime]) -> bool:
     """Whether an order has come to its end; what the ledger waits for is recorded with it."""
+    _tell_if_long(row, clock())
     try:
         execution = desk.pursue(row)
     except OutcomeUnknown as unknown:
         logger.info("%s: %s", row.client_order_id, unknown)
-        _tell_if_long(row, clock())
         return False
     if row.state == OrderState.NEW:
         record_execution(row, execution, VENUE)

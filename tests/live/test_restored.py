@@ -5,6 +5,7 @@ from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
+from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -17,6 +18,7 @@ from competition.services import executing, recovering
 from market.core.exact import exact_sum
 from portfolio.models import FoundOrder, Incident, Journal, OrderAttempt
 from portfolio.queries import book_of
+from portfolio.testnet import NoAnswer
 from tests.live.audit import faults
 from tests.live.stage import Stage, turn_of, weekly_rules
 from tests.live.test_venue_fills import MINUTE, UNIVERSE, Line, Venue, play
@@ -55,6 +57,10 @@ def wants(stage: Stage, **weights: str) -> None:
         return Answer(f'{{"action": "rebalance", "allocations": {{{given}}}}}')
 
     stage.ask = ask
+
+
+async def says_nothing(question: Question) -> Answer:
+    return Answer("")
 
 
 def held_by_the_exchange(venue: Venue) -> dict[str, Decimal]:
@@ -152,6 +158,22 @@ def test_lost_weeks_are_missed_and_the_next_one_begins_from_what_they_bought(bac
     assert faults(stage.season, stage.now) == []
 
 
+def test_what_a_lost_week_bought_is_found_in_a_week_in_which_nobody_trades(backup) -> None:
+    stage, venue = season(fills="venue")
+    play(stage, 1, 1)
+    put_back = backup()
+    wants(stage, BTCUSDT="0.1", ADAUSDT="0.6")
+    play(stage, 2, 1)
+
+    put_back()
+    stage.ask = says_nothing
+    play(stage, 3, 1)
+    assert turn_of(stage, 3, ENTRY).verdict == "rejected"
+    assert FoundOrder.objects.booked().exists()
+    assert ledger_is_the_exchange(stage, venue)
+    assert faults(stage.season, stage.now) == []
+
+
 def test_proofs_beside_a_ledger_on_paper_are_not_sent_again(backup) -> None:
     stage, venue = season()
     put_back = backup()
@@ -214,6 +236,19 @@ def test_the_command_takes_over_at_once_what_is_missing(backup, monkeypatch: pyt
         f"{len(venue.sent)} orders were missing from the record. {BOOKED}",
     ]
     assert said() == ["Nothing is missing."]
+    assert ledger_is_the_exchange(stage, venue)
+
+
+def test_the_night_takes_over_what_is_missing_or_leaves_it_to_the_next(backup) -> None:
+    stage, venue = season(fills="venue")
+    put_back = backup()
+    play(stage, 1, 1)
+    put_back()
+    with patch.object(Line, "all_orders", side_effect=NoAnswer("nothing came")):
+        recovering.recover_by_night(stage.clock, lambda: closing(Line(venue)))
+    assert not FoundOrder.objects.exists()
+    recovering.recover_by_night(stage.clock, lambda: closing(Line(venue)))
+    assert FoundOrder.objects.count() == len(venue.sent)
     assert ledger_is_the_exchange(stage, venue)
 
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -24,6 +24,7 @@ from portfolio.models import Fill, Order, Valuation
 from portfolio.queries import book_of
 from portfolio.testnet import NoAnswer
 from tests.live.audit import faults
+from tests.live.planted import sql
 from tests.live.stage import Stage, turn_of, weekly_rules
 from tests.live.test_parity import ledger_text
 from tests.schedules.hostile import HostileConnection, HostileExchange
@@ -174,6 +175,30 @@ def test_whoever_read_the_clock_before_an_attempt_was_refused_does_not_follow_it
     before = first.changed_at - timedelta(seconds=1)
     with pytest.raises(attempts.Superseded, match="later than"):
         attempts.claim(first.order, first.number + 1, 1, request, stage.season.symbol_book, before, 600)
+
+
+def test_whoever_dies_at_an_order_of_long_unknown_outcome_has_told_of_it_before(own_database: str) -> None:
+    """Seed 352 of a long simulation: nobody looked for a week, and who then did was killed before it could tell."""
+    stage, venue = season(fills="venue")
+    venue.dark = "ADAUSDT"
+    play(stage, 1, 1, 61)
+    venue.dark = ""
+    dies = patch("portfolio.testnet_broker.TestnetBroker._book", side_effect=RuntimeError("killed"))
+    with dies, suppress(RuntimeError):
+        stage.tick(stage.deadline(1) + timedelta(days=2))
+    assert OrderAttempt.objects.get(state="ended").order.symbol == "ADAUSDT"
+    assert Incident.objects.filter(kind="unresolved").exists()
+    assert faults(stage.season, stage.now) == []
+
+
+def test_an_order_of_a_turn_set_aside_may_wait_between_two_looks_at_it(own_database: str) -> None:
+    """Seed 300 of a long simulation: its only attempt was found dead, and the process died before it gave it up."""
+    stage, venue = season(fills="venue")
+    venue.dark = "ADAUSDT"
+    play(stage, 1, 1, 61)
+    sql("UPDATE competition_turn SET state = 'quarantined', unresolved = '[]' WHERE state = 'provisional'")
+    sql("UPDATE portfolio_orderattempt SET state = 'not_placed' WHERE state = 'unknown'")
+    assert not [fault for fault in faults(stage.season, stage.now) if "its turn has ended" in str(fault)]
 
 
 def test_proofs_beside_the_ledger_change_nothing_in_it_and_are_shown_with_their_deviation(own_database: str) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from tests.simulation.run import Theatre
 
-SEEDS = range(1, 7)
+SEEDS = range(1, 101)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -9,8 +9,9 @@ import logging
 import random
 import sys
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, fields
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 if __name__ == "__main__":
@@ -19,12 +20,16 @@ if __name__ == "__main__":
 # isort: split
 from django.db.models import Exists, OuterRef
 
+from competition.core.schedule import boundary
 from competition.core.states import CycleState
 from competition.models import Season, Turn
+from competition.services.recovering import recover_by_night
 from portfolio.core.order_attempts import QUIET_S
 from portfolio.models import FoundOrder, Journal, OrderAttempt
 from portfolio.queries import books_of
-from tests.simulation.actors import end_all
+from tests.simulation import points
+from tests.simulation.actors import Actor, end_all
+from tests.simulation.connection import CountingConnection
 from tests.simulation.lines import Lines
 from tests.simulation.run import Played, Shape, Theatre
 from tests.simulation.scratch import Scratch
@@ -32,12 +37,13 @@ from tests.simulation.world import LOOKS_MAX, World
 
 BACKUP = "backup"
 ENTRIES = 3
+KEPT = 0.2  # at each statement between the orders of the week
 CALMER = 3  # than the weeks of schedules: most of a year goes well
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """In which weeks what happens; a backup is kept and put back while these weeks trade, if they do."""
+    """In which weeks what happens; a backup is kept and put back while these weeks trade, or at their end."""
 
     weeks: int
     wipes: frozenset[int]
@@ -45,11 +51,11 @@ class Plan:
     put_back_in: int
 
     @classmethod
-    def of(cls, weeks: int, wipes: int, seed: int) -> "Plan":
-        """The backup is put back a week later in the middle of the year; no wipe hides what happened between."""
+    def of(cls, weeks: int, wipes: int, seed: int, weeks_lost: int = 1) -> "Plan":
+        """The backup is put back so much later in the middle of the year; no wipe hides what happened between."""
         middle = weeks // 2
         free = [week for week in range(1, weeks + 1) if week not in (middle, middle + 1, middle + 2)]
-        return cls(weeks, frozenset(random.Random(seed).sample(free, wipes)), middle, middle + 1)
+        return cls(weeks, frozenset(random.Random(seed).sample(free, wipes)), middle, middle + weeks_lost)
 
 
 class Year(World):
@@ -60,7 +66,7 @@ class Year(World):
         self.scratch, self.plan = scratch, plan
         self.number = 0
         self.backup = ""
-        self.is_put_back = self.has_caught_up = False
+        self.is_to_keep = self.is_put_back = self.has_caught_up = False
         for name in (field.name for field in fields(self.chances)):
             setattr(self.chances, name, getattr(self.chances, name) / CALMER)
         self.exchange.dice.wiped = 0.0
@@ -69,8 +75,11 @@ class Year(World):
     def _week(self, number: int) -> None:
         self.number = number
         super()._week(number)
+        if self.backup and number == self.plan.put_back_in:  # nothing was on its way any more when it could have been
+            self._put_back()
         if self.is_put_back and not self.has_caught_up:
             self._catch_up()
+        self.start("night", self._recover)
         if number in self.plan.wipes:
             self.exchange.wipe()
         if number == self.plan.kept_in:
@@ -83,15 +92,41 @@ class Year(World):
             super().look()
             self.go_on(self.stage.now + timedelta(seconds=61))
 
+    def _recover(self, actor: Actor) -> None:
+        """As beat has it done every night, for weeks in which nobody trades."""
+        recover_by_night(
+            self.clock, lambda: closing(CountingConnection(self.exchange, self._seam_of_exchange(actor), self._event))
+        )
+
+    def _calm(self) -> None:
+        self.start("night", self._recover)
+        super()._calm()
+
     def look(self) -> None:
         """While something trades, if it does: then orders are under way that the backup does not have."""
-        if self.number == self.plan.kept_in and self._is_trading(self.number) and self.rng.random() < 0.5:
-            self._keep()
         if self.backup and self.number >= self.plan.put_back_in and self._is_trading(self.number):
             self._put_back()
         super().look()
 
+    def before_statement(self, actor: Actor, sql: str) -> None:
+        """Between two orders of a turn, its decision is in the backup and what it sends is not."""
+        if self.number == self.plan.kept_in and self._trades(actor) and self.rng.random() < KEPT:
+            self.is_to_keep = True
+            actor.give_turn_back()
+        super().before_statement(actor, sql)
+
+    def _trades(self, actor: Actor) -> bool:
+        is_now = self.stage.now > boundary(self.rules, self.number)
+        return is_now and points.is_within("trade_cycle") and not actor.line.is_in_transaction()
+
+    def arrivals(self) -> datetime | None:
+        """On the stage's own connection, while nobody has the turn."""
+        if self.is_to_keep:
+            self._keep()
+        return super().arrivals()
+
     def _keep(self) -> None:
+        self.is_to_keep = False
         if not self.backup and not self.is_put_back:
             self.say("a backup is made")
             self.backup = self.scratch.keep(BACKUP)
