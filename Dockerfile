@@ -20,7 +20,7 @@ RUN groupadd --gid 10001 arena \
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 # The file system may be read-only: only /tmp is ever written to.
-ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 COLLECTED=true
 WORKDIR /app
 USER 10001:10001
 EXPOSE 8000

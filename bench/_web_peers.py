@@ -1,6 +1,7 @@
 """The peers of `bench/web.py`: the same page as nginx's file, behind nginx's cache, and out of Next.js."""
 
 import json
+import shutil
 import subprocess
 import textwrap
 import urllib.request
@@ -9,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-KEPT = Path(__file__).resolve().parent.parent / ".bench" / "web"
+ROOT = Path(__file__).resolve().parent.parent
+KEPT, STYLES = ROOT / ".bench" / "web", ROOT / "static" / "built" / "first.css"
 NEXT = {"next": "16.4.6", "react": "19.3.1", "react-dom": "19.3.1"}
 
 NGINX = """
@@ -63,7 +65,7 @@ def nginx(folder: Path, gzipped: bytes, plain: bytes, *, ports: tuple[int, int, 
 
 @contextmanager
 def next_js(body: str, *, port: int, core: int) -> Iterator[None]:
-    """`next start` with a page, generated at build time, whose body is the same HTML."""
+    """`next start` with a page, generated at build time, whose body is the same HTML under the same style sheet."""
     _build_next(body)
     command = ("node", "node_modules/next/dist/bin/next", "start", "-p", str(port), "-H", "127.0.0.1")
     with process(*command, core=core, cwd=KEPT):
@@ -79,8 +81,10 @@ def _build_next(body: str) -> None:
         (KEPT / "package.json").write_text(package)
         subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=KEPT, check=True)
     (app / "layout.js").write_text(
+        'import "./board.css"\n'
         "export default ({ children }) => <html lang='en'><body suppressHydrationWarning>{children}</body></html>\n"
     )
+    shutil.copy(STYLES, app / "board.css")
     (app / "body.js").write_text(f"export default {json.dumps(body)}\n")
     (app / "page.js").write_text(
         textwrap.dedent("""\

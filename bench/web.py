@@ -6,61 +6,19 @@ takes from the commit of a change until the new board is served. Needs wrk, ngin
 
 import gzip
 import json
-import os
 import re
 import shutil
-import socket
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
-from bench._web_peers import next_js, nginx, process, wait_for
+from bench._web_peers import next_js, nginx
+from bench._web_site import fetched, free_ports, on_engines_of_its_own, served
 
 ROUNDS, SECONDS, CHANGES = 3, 4, 20
 SERVER_CORE, CLIENT_CORE = 0, 1
-ENTRIES = 20
-START = datetime(2024, 1, 1, tzinfo=UTC)
-
-
-def finished_season() -> None:
-    """A season of twenty entries and 26 weeks, of the house and of seeded dice."""
-    from agents.core.roster import Profile, house
-    from competition.core.play import play
-    from competition.core.rules import Rules
-    from competition.services.demo import UNIVERSE
-    from competition.services.loading import save_played_season
-    from competition.services.markets import candles_of
-    from competition.services.playing import contestants_for
-    from competition.services.seasons import draft_season
-    from market.queries import listed_symbols
-
-    rules = Rules(universe=UNIVERSE, market_source="synthetic", market_starts_at=START, starts_at=START, cycles=26)
-    profiles = list(house(1, UNIVERSE))[:ENTRIES]
-    more = ENTRIES - len(profiles)
-    profiles += [Profile(f"dice-{n}", f"Dice {n}", "baseline", "baseline/random", {"seed": n}) for n in range(more)]
-    season = draft_season("bench", "Bench", rules, profiles)
-    played = play("bench", rules, listed_symbols(UNIVERSE), contestants_for(profiles), candles_of(rules))
-    save_played_season(season, played, "the calendar has ended")
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
-def fetched(url: str, encoding: str = "gzip") -> tuple[bytes, dict[str, str]]:
-    request = urllib.request.Request(url, headers={"Accept-Encoding": encoding})
-    with urllib.request.urlopen(request, timeout=20) as response:
-        return response.read(), {name.lower(): value for name, value in response.headers.items()}
 
 
 def requests_per_s(url: str) -> float:
@@ -98,17 +56,9 @@ def commit_to_board_ms(url: str) -> float:
 
 
 def main(folder: Path) -> None:
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    finished_season()
     site_port, static_port, proxy_port, next_port = free_ports(4)
-    granian = "--interface wsgi --host 127.0.0.1 --workers 1 --blocking-threads 4 --no-ws --log-level warning"
-    serve = (sys.executable, "-m", "granian", *granian.split(), "--port", str(site_port), "config.wsgi:application")
-    site = f"http://127.0.0.1:{site_port}/"
     with ExitStack() as stack:
-        stack.enter_context(process(*serve, core=SERVER_CORE, environ={**os.environ, "ALLOWED_HOSTS": "127.0.0.1"}))
-        wait_for(site)
+        site = stack.enter_context(served(site_port, SERVER_CORE))
         gzipped, _ = fetched(site)
         plain = gzip.decompress(gzipped)
         body = re.search(r"<body>(.*)</body>", plain.decode(), re.S).group(1)
@@ -149,16 +99,4 @@ def tell(rates: dict[str, float], sizes: dict[str, int], delays: list[float]) ->
 if __name__ == "__main__":
     if missing := [name for name in ("wrk", "nginx", "node", "npm", "taskset") if not shutil.which(name)]:
         raise SystemExit(f"This benchmark needs {', '.join(missing)} on PATH.")
-    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as name:
-        from config import engines
-
-        found = engines.use(Path(name), durable=True, with_redis=False)
-        os.environ.update(SECRET_KEY="bench", DATABASE_URL=found.database_url, REDIS_URL=found.redis_url)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django
-
-        django.setup()
-        try:
-            main(Path(name))
-        finally:
-            engines.stop(Path(name))
+    on_engines_of_its_own(main)

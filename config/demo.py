@@ -105,7 +105,8 @@ def _run() -> int:
         why = "is a file, not a folder" if data.is_file() else f"cannot be used: {error.strerror}"
         raise StartError(f"{data} {why}. Choose another with DATA=...") from None
     _prepare("run", os.environ)
-    return _serve(os.environ, port, data, f"Open Outcry runs at http://{HOST}:{port}/. Ctrl-C stops it.", lambda: None)
+    environ = {**os.environ, "COLLECTED": "true"}
+    return _serve(environ, port, data, f"Open Outcry runs at http://{HOST}:{port}/. Ctrl-C stops it.", lambda: None)
 
 
 def _serve(environ: Mapping[str, str], port: int, data: Path, greeting: str, look: Callable[[], None]) -> int:

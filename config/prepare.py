@@ -42,7 +42,7 @@ def _prepare_run() -> None:
     from django.core.management import call_command
 
     _migrate()
-    _say("Collecting the static files")
+    _say("Collecting and compressing the static files")
     call_command("collectstatic", interactive=False, verbosity=0)
 
 

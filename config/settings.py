@@ -70,6 +70,8 @@ EXCHANGE_DOUBLE = env.str("EXCHANGE_DOUBLE", default="")
 BINANCE_API_KEY = env.str("BINANCE_API_KEY", default="")
 # Secret: that account's secret. Only the process that executes orders needs the two.
 BINANCE_API_SECRET = env.str("BINANCE_API_SECRET", default="")
+# True where static files have been collected, as `make run` and the image do: they are sent compressed.
+COLLECTED = env.bool("COLLECTED", default=False)
 # Least severe log message that is written: DEBUG, INFO, WARNING, ERROR, CRITICAL.
 LOG_LEVEL = env.log_level("LOG_LEVEL", default="INFO")
 
@@ -177,7 +179,11 @@ STATIC_URL = "static/"
 # The pages of the API are drawn by files of ninja; as an app, every command would load it, and half of Django with it.
 STATICFILES_DIRS = [BASE_DIR / "static", Path(str(getattr(find_spec("ninja"), "origin", ""))).parent / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.collected.Collected"},
+}
+WHITENOISE_USE_FINDERS = not COLLECTED  # both, and what lies there uncompressed would be sent
 
 # -- Security -------------------------------------------------------------------------------------
 
