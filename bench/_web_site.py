@@ -3,12 +3,10 @@
 import os
 import socket
 import sys
-import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from bench._web_peers import process, wait_for
 
@@ -65,20 +63,3 @@ def served(port: int, core: int) -> Iterator[str]:
     with process(*serve, core=core, environ={**os.environ, "ALLOWED_HOSTS": "127.0.0.1", "COLLECTED": "true"}):
         wait_for(address)
         yield address
-
-
-def on_engines_of_its_own(work: Callable[[Path], None]) -> None:
-    """Do this with Django on a PostgreSQL in a folder that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as name:
-        from config import engines
-
-        found = engines.use(Path(name), durable=True, with_redis=False)
-        os.environ.update(SECRET_KEY="bench", DATABASE_URL=found.database_url, REDIS_URL=found.redis_url)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django
-
-        django.setup()
-        try:
-            work(Path(name))
-        finally:
-            engines.stop(Path(name))

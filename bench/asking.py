@@ -6,15 +6,14 @@ runner on loopback that answers every question after two seconds. The peer is th
 
 import asyncio
 import json
-import os
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from statistics import median
+
+from bench._engines import engines_of_its_own
 
 SIZES = (100, 1000)
 ROUNDS = 3
@@ -121,18 +120,9 @@ def main(address: str) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as folder:
-        from config import engines
-
-        found = engines.use(Path(folder), durable=True, with_redis=False)
-        os.environ.update(SECRET_KEY="bench", DATABASE_URL=found.database_url, REDIS_URL=found.redis_url)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django
-
-        django.setup()
+    with engines_of_its_own():
         runner = subprocess.Popen([sys.executable, "-c", RUNNER], stdout=subprocess.PIPE, text=True)
         try:
             main(f"http://127.0.0.1:{runner.stdout.readline().strip()}")
         finally:
             runner.kill()
-            engines.stop(Path(folder))

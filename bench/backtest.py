@@ -22,12 +22,13 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from bench._engines import engines_of_its_own
 
 ROOT = Path(__file__).resolve().parent.parent
 ROUNDS = {"backtrader": 1, "bt": 2, "backtesting": 2}
@@ -242,16 +243,5 @@ def summary(found: dict[str, dict], apart: float | None) -> dict:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as scratch:
-        from config import engines
-
-        engine = engines.use(Path(scratch), durable=True, with_redis=False)
-        os.environ.update(SECRET_KEY="bench", DATABASE_URL=engine.database_url, REDIS_URL=engine.redis_url)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django
-
-        django.setup()
-        try:
-            main(scratch)
-        finally:
-            engines.stop(Path(scratch))
+    with engines_of_its_own() as scratch:
+        main(str(scratch))

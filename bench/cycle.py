@@ -6,12 +6,11 @@ measured together; the database's own CPU is not ours and not counted. There is 
 
 import asyncio
 import json
-import os
-import tempfile
 import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+
+from bench._engines import engines_of_its_own
 
 SIZES = (13, 100, 1000)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -88,16 +87,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as folder:
-        from config import engines
-
-        found = engines.use(Path(folder), durable=True, with_redis=False)
-        os.environ.update(SECRET_KEY="bench", DATABASE_URL=found.database_url, REDIS_URL=found.redis_url)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django
-
-        django.setup()
-        try:
-            main()
-        finally:
-            engines.stop(Path(folder))
+    with engines_of_its_own():
+        main()

@@ -13,12 +13,12 @@ import statistics
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
+from bench._engines import engines_of_its_own
 from bench._web_peers import next_js
-from bench._web_site import fetched, free_ports, on_engines_of_its_own, served
+from bench._web_site import fetched, free_ports, served
 
 ROUNDS, CLICKS = 9, 9
 SERVER_CORE = 0
@@ -84,7 +84,7 @@ def click(browser: Browser, url: str) -> float:
         return told["at"] + told["paint"] - float(page.evaluate("() => sessionStorage.getItem('at')"))
 
 
-def main(folder: Path) -> None:
+def main() -> None:
     site_port, next_port = free_ports(2)
     chromium = subprocess.run(["bin/find-chromium"], capture_output=True, text=True, check=True).stdout.strip()
     with ExitStack() as stack:
@@ -118,4 +118,5 @@ def tell(visits: dict[str, list[dict[str, float]]], clicks: list[float]) -> None
 if __name__ == "__main__":
     if missing := [name for name in ("node", "npm", "taskset") if not shutil.which(name)]:
         raise SystemExit(f"This benchmark needs {', '.join(missing)} on PATH.")
-    on_engines_of_its_own(main)
+    with engines_of_its_own():
+        main()

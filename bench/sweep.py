@@ -9,11 +9,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from bench._engines import engines_of_its_own
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = (1, 2)
@@ -90,16 +91,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory(prefix="oo-bench-", dir="/tmp") as scratch:
-        from config import engines
-
-        engine = engines.use(Path(scratch), durable=True)
-        os.environ.update(SECRET_KEY="bench", DATABASE_URL=engine.database_url, REDIS_URL=engine.redis_url)
-        os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
-        import django
-
-        django.setup()
-        try:
-            main()
-        finally:
-            engines.stop(Path(scratch))
+    with engines_of_its_own(with_redis=True):
+        main()

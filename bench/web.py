@@ -14,8 +14,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench._engines import engines_of_its_own
 from bench._web_peers import next_js, nginx
-from bench._web_site import fetched, free_ports, on_engines_of_its_own, served
+from bench._web_site import fetched, free_ports, served
 
 ROUNDS, SECONDS, CHANGES = 3, 4, 20
 SERVER_CORE, CLIENT_CORE = 0, 1
@@ -99,4 +100,5 @@ def tell(rates: dict[str, float], sizes: dict[str, int], delays: list[float]) ->
 if __name__ == "__main__":
     if missing := [name for name in ("wrk", "nginx", "node", "npm", "taskset") if not shutil.which(name)]:
         raise SystemExit(f"This benchmark needs {', '.join(missing)} on PATH.")
-    on_engines_of_its_own(main)
+    with engines_of_its_own() as scratch:
+        main(scratch)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from psycopg import ProgrammingError
@@ -179,10 +180,7 @@ STATIC_URL = "static/"
 # The pages of the API are drawn by files of ninja; as an app, every command would load it, and half of Django with it.
 STATICFILES_DIRS = [BASE_DIR / "static", Path(str(getattr(find_spec("ninja"), "origin", ""))).parent / "static"]
 STATIC_ROOT = BASE_DIR / "staticfiles"
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "config.collected.Collected"},
-}
+STORAGES = {**global_settings.STORAGES, "staticfiles": {"BACKEND": "config.collected.Collected"}}
 WHITENOISE_USE_FINDERS = not COLLECTED  # both, and what lies there uncompressed would be sent
 
 # -- Security -------------------------------------------------------------------------------------
