@@ -30,8 +30,9 @@ def collect() -> None:
 
 
 def sent(**headers: str) -> Any:
-    middleware = WhiteNoiseMiddleware(lambda request: None)
-    return middleware(RequestFactory().get("/static/site.css", **headers))
+    answer = WhiteNoiseMiddleware(lambda request: None)(RequestFactory().get("/static/site.css", **headers))
+    answer.close()  # or the file it would be read from stays open
+    return answer
 
 
 @pytest.mark.parametrize(("asked", "given"), [("br, gzip", "br"), ("gzip", "gzip")])
