@@ -15,8 +15,10 @@ from competition.core.states import TERMINAL_CYCLES, AnalysisState, CycleState, 
 from competition.errands import EntryPause, Errand, ErrandKind
 from competition.models import Cycle, Season
 from competition.pages.figures import moment, relative
+from competition.pages.text import detail
 from competition.services.projections import season_cost
 from market.core.canonical import plain
+from portfolio.exchange_models import Reconciliation
 
 USD = Decimal("0.0001")
 PHASES = (CycleState.BRIEFING, CycleState.ASKING, CycleState.TRADING, CycleState.CLOSING, CycleState.CLOSED)
@@ -47,12 +49,31 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountLook:
+    """What was compared at the exchange. `rows`: asset, books, account, our trades, what they do not explain."""
+
+    row: Reconciliation
+    rows: tuple[tuple[str, ...], ...]
+    told: tuple[str, ...]
+
+    @property
+    def untold(self) -> int:
+        """How many differences are beyond those that are told."""
+        return self.row.findings_count - len(self.told)
+
+
+@dataclass(frozen=True, slots=True)
 class Course:
     """How far an errand is. `is_over`: nothing of it will change any more."""
 
     errand: Errand
     waits: str
     steps: tuple[Step, ...]
+    account: "AccountLook | None" = None
+
+    @property
+    def is_alarming(self) -> bool:
+        return self.errand.state == ErrandState.FAILED or (self.account is not None and bool(self.account.told))
 
     @property
     def is_over(self) -> bool:
@@ -65,7 +86,7 @@ def confirmation_of(kind: ErrandKind, season: Season | None, cycle: Cycle | None
     if kind == ErrandKind.LOOK:
         return Confirmation("Run now", "Yes, run now", tuple(_look(now)))
     if kind == ErrandKind.RECONCILE:
-        return Confirmation("Reconcile the account", "Yes, reconcile", RECONCILING)
+        return Confirmation("Reconcile the account", "Yes, reconcile", tuple(_reconcile()))
     if kind == ErrandKind.RETRY and cycle:
         return _retry(cycle)
     if kind == ErrandKind.REHEARSE and season:
@@ -73,11 +94,13 @@ def confirmation_of(kind: ErrandKind, season: Season | None, cycle: Cycle | None
     return Confirmation(kind.label.capitalize(), "", (), "It is not said of what. Start from a season or a cycle.")
 
 
-RECONCILING = (
-    "The orders, trades and balances of the account at the exchange are read and compared with our ledgers.",
-    "Nothing is ordered and no ledger changes. What differs becomes a row under Reconciliations, and is public.",
-    "Only the process that holds the keys of the account can do it.",
-)
+def _reconcile() -> Iterator[str]:
+    seasons = Season.objects.filter(state=SeasonState.OPEN.value, rules__execution="testnet").order_by("id")
+    names = ", ".join(str(season) for season in seasons)
+    beside = f"with the ledgers of every entry of {names}" if names else "with our record; no open season trades there"
+    yield f"The orders, trades and balances of the account at the exchange are read and compared {beside}."
+    yield "Nothing is ordered and no ledger changes. What differs becomes a row under Reconciliations, and is public."
+    yield "Only the process that holds the keys of the account can do it."
 
 
 def _look(now: datetime) -> Iterator[str]:
@@ -139,7 +162,18 @@ def course_of(errand: Errand) -> Course:
         waits = "A worker or the second ticker takes it up within moments, if one is alive."
         if errand.kind == ErrandKind.RECONCILE:
             waits = "The worker that holds the keys of the account takes it up within moments, if it is alive."
-    return Course(errand, waits, tuple(_steps(errand)))
+    return Course(errand, waits, tuple(_steps(errand)), _account(errand.look) if errand.look else None)
+
+
+def _account(row: Reconciliation) -> AccountLook:
+    rows = tuple(
+        (
+            *(str(line[name]) for name in ("asset", "books", "account", "moved")),
+            "not judged" if line["unexplained"] is None else line["unexplained"],
+        )
+        for line in row.lines_of_ours
+    )
+    return AccountLook(row, rows, tuple(detail(f"{kind} {name}: {said}") for kind, name, said in row.findings))
 
 
 def _steps(errand: Errand) -> Iterator[Step]:

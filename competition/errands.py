@@ -32,7 +32,7 @@ class ErrandQuerySet(models.QuerySet["Errand"]):
 
 
 class Errand(models.Model):
-    """Something an operator asked for; `outcome` says in our words what came of it."""
+    """Something an operator asked for; `outcome` says in our words what came of it, `look` is what was found there."""
 
     kind = models.CharField(max_length=10, choices=ErrandKind.choices)
     season = models.ForeignKey("competition.Season", on_delete=models.PROTECT, null=True, related_name="+")
@@ -44,6 +44,7 @@ class Errand(models.Model):
     lease_until = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=500, blank=True)
+    look = models.ForeignKey("portfolio.Reconciliation", on_delete=models.PROTECT, null=True, related_name="+")
 
     objects = ErrandQuerySet.as_manager()
 

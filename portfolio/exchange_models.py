@@ -5,6 +5,7 @@ never changes, that states change along `core/order_attempts.py` only, that a ne
 and that every state it was ever in is kept, with instant and reason. The rest is appended and never edited.
 """
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.db import models
@@ -16,6 +17,7 @@ from portfolio.core.orders import Fill, Side
 
 _LIVE = sorted(state.value for state in LIVE)
 _EXECUTED = sorted(state.value for state in EXECUTED)
+_OF_OURS = ("books", "moved", "unexplained")
 
 
 def _words(names: type) -> list[tuple[str, str]]:
@@ -220,3 +222,25 @@ class Reconciliation(models.Model):
 
     def __str__(self) -> str:
         return f"reconciliation of {self.at:%Y-%m-%d %H:%M}: {self.trouble or f'{self.findings_count} findings'}"
+
+    @property
+    def verdict(self) -> str:
+        """What the look came to, in a sentence about the account. `trouble` may quote the exchange."""
+        if self.trouble:
+            return f"it could not be looked at: {self.trouble}"
+        if self.is_wipe:
+            return f"it had been wiped. Epoch {self.epoch} began, and the seasons go on from their ledgers."
+        compared = f"{self.orders:,} order{'' if self.orders == 1 else 's'} compared in epoch {self.epoch}"
+        if self.findings_count:
+            return f"{self.differences}, with {compared}."
+        doubt = f"; balances not judged, as {self.under_way} were under way" if self.under_way else ""
+        return f"it agrees with the record, with {compared}{doubt}."
+
+    @property
+    def differences(self) -> str:
+        return "one difference" if self.findings_count == 1 else f"{self.findings_count:,} differences"
+
+    @property
+    def lines_of_ours(self) -> list[dict[str, str | None]]:
+        """The lines about anything but what the exchange gave the account at the start."""
+        return [line for line in self.lines if any(Decimal(line[name] or 0) for name in _OF_OURS)]

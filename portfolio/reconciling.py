@@ -37,9 +37,11 @@ from portfolio.exchange_models import ExchangeTrade, OrderAttempt, Reconciliatio
 from portfolio.found_models import FoundOrder
 from portfolio.queries import books_of
 from portfolio.testnet import PAGE_ROWS, Testnet
+from portfolio.venue_session import what_to_do
 
 WITNESSES = 3
 FINDINGS_KEPT = 50
+TROUBLE_CHARS = 300
 WIPED = "the exchange has forgotten our orders and refilled the account"
 
 
@@ -89,9 +91,15 @@ def reconcile(account: Testnet, portfolio_ids: Sequence[int], clock: Callable[[]
         compared = _compare(account, epoch, portfolio_ids, began_at)
     except ExchangeError as error:
         return Reconciliation.objects.create(
-            at=began_at, epoch=epoch, seconds=_seconds(clock() - began_at), trouble=str(error)[:300]
+            at=began_at, epoch=epoch, seconds=_seconds(clock() - began_at), trouble=_trouble(error)
         )
     return _keep(compared, epoch, began_at, clock, account.asked.total() - asked_before)
+
+
+def _trouble(error: ExchangeError) -> str:
+    """What happened and what to do, as long as the column is; what is cut off is the exchange's own text."""
+    todo = what_to_do(error)
+    return f"{str(error)[: TROUBLE_CHARS - len(todo) - 2].removesuffix('.')}. {todo}"
 
 
 def _compare(account: Testnet, epoch: int, portfolio_ids: Sequence[int], now: datetime) -> Compared:

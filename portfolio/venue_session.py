@@ -127,6 +127,20 @@ def wait_s(error: ExchangeError, usual_s: int) -> float:
     return max(named or 0.0, float(usual_s))
 
 
+def what_to_do(error: ExchangeError) -> str:
+    """What an operator can do about a question that got no answer, in a sentence."""
+    if stops(error):
+        return (
+            "Give the executor the BINANCE_API_KEY and BINANCE_API_SECRET of an account there that may trade from its "
+            "address, and start it again."
+        )
+    if isinstance(error, NoAnswer):
+        return f"Ask again in {error.after_s:.0f} s." if error.after_s else "Ask again in a few minutes."
+    if isinstance(error, StayAway):
+        return "Ask again after that."
+    return "Asking again is not likely to help; see what it says."
+
+
 # -- Does the exchange remember? -------------------------------------------------------------------------------------
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from competition.pages.figures import Moment, moment, relative
-from competition.pages.text import line
+from competition.pages.text import detail, line
 from portfolio.exchange_models import Reconciliation
 
 FINDINGS_MAX = 10
@@ -29,29 +29,13 @@ def last_look(now: datetime) -> ReconciledStatus | None:
     return ReconciledStatus(
         at=moment(row.at),
         age=relative(row.at, now),
-        verdict=_verdict(row),
+        verdict=detail(row.verdict),
         told=tuple(line(f"{kind} {subject}: {sentence}") for kind, subject, sentence in row.findings[:FINDINGS_MAX]),
         trouble=_trouble(row),
     )
 
 
-def _verdict(row: Reconciliation) -> str:
-    if row.trouble:
-        return f"it could not be looked at: {line(row.trouble)}"
-    if row.is_wipe:
-        return f"it had been wiped. Epoch {row.epoch} began, and the seasons go on from their ledgers."
-    compared = f"{row.orders:,} order{'' if row.orders == 1 else 's'} compared in epoch {row.epoch}"
-    if row.findings_count:
-        return f"{_differences(row)}, with {compared}."
-    doubt = f"; balances not judged, as {row.under_way} were under way" if row.under_way else ""
-    return f"it agrees with the record, with {compared}{doubt}."
-
-
-def _differences(row: Reconciliation) -> str:
-    return "one difference" if row.findings_count == 1 else f"{row.findings_count:,} differences"
-
-
 def _trouble(row: Reconciliation) -> str:
     if row.trouble:
         return "The account on the exchange could not be looked at."
-    return f"The account on the exchange has {_differences(row)} from the record." if row.findings_count else ""
+    return f"The account on the exchange has {row.differences} from the record." if row.findings_count else ""

@@ -16,10 +16,12 @@ from competition.services import ticking
 from competition.services.analyses import AnalysisRefused, request_analysis
 from competition.services.reconciling import reconcile_account
 from competition.services.venue_account import NoAccount
+from market.core.hosts import ForbiddenHost
 
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(minutes=30)
+UNCHANGED = "Nothing was ordered and no ledger changed."
 GONE = "Whoever did it was gone before it ended. The record shows how far it came; it may be asked for again."
 
 type Clock = Callable[[], datetime]
@@ -51,7 +53,7 @@ def run(errand_id: int, clock: Clock, dispatch: ticking.Dispatch, *, holds_keys:
         return
     try:
         _end(errand, ErrandState.DONE, DEEDS[ErrandKind(errand.kind)](errand, clock, dispatch), clock())
-    except (NoAccount, ErrandRefused) as refused:
+    except (NoAccount, ForbiddenHost, ErrandRefused) as refused:
         _end(errand, ErrandState.FAILED, str(refused), clock())
     except (OperationalError, InterfaceError):
         raise  # the database is away: its lease ends, and the next tick says so
@@ -138,7 +140,12 @@ def _rehearse(errand: Errand, clock: Clock, dispatch: ticking.Dispatch) -> str:
 
 
 def _reconcile(errand: Errand, clock: Clock, dispatch: ticking.Dispatch) -> str:
-    return f"{reconcile_account(clock)}.".capitalize()
+    look = reconcile_account(clock)
+    Errand.objects.filter(id=errand.pk, state=ErrandState.RUNNING.value, started_at=errand.started_at).update(look=look)
+    told = f"The account at the exchange: {look.verdict} {UNCHANGED}"
+    if look.trouble:
+        raise ErrandRefused(told)
+    return told
 
 
 DEEDS = {

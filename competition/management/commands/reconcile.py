@@ -34,7 +34,7 @@ class Command(BaseCommand):
 
 
 def _text(found: Reconciliation) -> str:
-    rows = [HEADINGS, *(_cells(line) for line in found.lines if _is_ours(line))]
+    rows = [HEADINGS, *(_cells(line) for line in found.lines_of_ours)]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADINGS))]
     table = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
     told = [f"{kind} {subject}: {sentence}" for kind, subject, sentence in found.findings]
@@ -43,12 +43,7 @@ def _text(found: Reconciliation) -> str:
     return "\n".join([*(table if found.lines else []), *told, *_notes(found)])
 
 
-def _is_ours(line: dict[str, Any]) -> bool:
-    """Whether a line is about anything but what the exchange gave the account at the start."""
-    return any(float(line[name] or 0) for name in ("books", "moved", "unexplained"))
-
-
-def _cells(line: dict[str, Any]) -> tuple[str, ...]:
+def _cells(line: dict[str, Any]) -> tuple[Any, ...]:
     unexplained = "not judged" if line["unexplained"] is None else line["unexplained"]
     return (line["asset"], line["books"], line["account"], line["moved"], unexplained)
 
