@@ -1,7 +1,7 @@
 """Writes static/built: the style sheets of the site as browsers get them, two files instead of fifteen.
 
-`first.css` has what the leaderboard needs, which is to be painted out of the first packets; `more.css` what other
-pages need besides. Of Pico only those rules are taken that can match something in our templates, and of its variables
+`first.css` has what the leaderboard needs, within which it is sent, so that the board is painted out of the first
+packets; `all.css` has what all pages need. Of Pico only those rules are taken that can match something in our templates, and of its variables
 only those that a rule reads. With --check it writes nothing and fails when a file is not what it would write.
 """
 
@@ -139,8 +139,8 @@ def built() -> dict[str, str]:
     for_all = without_idle_variables(pico_rules(text, everything), "".join(ours.values()))
     for_boards = without_idle_variables(pico_rules(for_all, boards), "".join(ours[name] for name in FIRST))
     first = f"{NOTICE}{LAYERS}@layer pico{{{small(for_boards)}}}" + "".join(ours[name] for name in FIRST)
-    more = f"{NOTICE}@layer pico{{{small(for_all)}}}" + "".join(ours[name] for name in MORE)
-    return {"first.css": first + "\n", "more.css": more + "\n"}
+    all_of_it = f"{NOTICE}{LAYERS}@layer pico{{{small(for_all)}}}" + "".join(ours[name] for name in (*FIRST, *MORE))
+    return {"first.css": first + "\n", "all.css": all_of_it + "\n"}
 
 
 def main(arguments: Sequence[str]) -> int:

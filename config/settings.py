@@ -10,10 +10,10 @@ from pathlib import Path
 
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.csp import CSP
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from config import policies
 from config.admin_look import UNFOLD as UNFOLD
 from config.checked_env import CheckedEnv
 
@@ -185,20 +185,7 @@ WHITENOISE_USE_FINDERS = not COLLECTED  # both, and what lies there uncompressed
 
 # -- Security -------------------------------------------------------------------------------------
 
-SECURE_CSP: dict[str, list[str]] = {
-    "default-src": [CSP.SELF],
-    "img-src": [CSP.SELF, "data:"],
-    "object-src": [CSP.NONE],
-    "base-uri": [CSP.NONE],
-    "frame-ancestors": [CSP.NONE],
-    "form-action": [CSP.SELF],
-}
-# On ADMIN_PATH alone: Unfold's menus are Alpine's, which evaluates text. No text of a model is shown there.
-ADMIN_CSP: dict[str, list[str]] = {
-    **SECURE_CSP,
-    "script-src": [CSP.SELF, CSP.UNSAFE_INLINE, CSP.UNSAFE_EVAL],
-    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
-}
+FIRST_STYLES, SECURE_CSP, ADMIN_CSP = policies.FIRST_STYLES, policies.SITE, policies.ADMIN
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesBackend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_REDIRECT_URL = "admin:index"  # for whoever came to the login by its own address
 # Whoever fails so often waits: the address, so that nobody can lock somebody else out; of IPv6 the network.

@@ -92,7 +92,7 @@ def test_a_strange_host_is_refused_and_leaves_nothing_behind(get: Get) -> None:
 
 def test_colours_and_parts_are_kept_apart(get: Get) -> None:
     assert 'data-theme="dark"' in get(HTTP_COOKIE="theme=dark")[2]
-    assert "data-theme" not in get()[2]
+    assert '<html lang="en">' in get()[2]
     part = get(HTTP_HX_REQUEST="true", HTTP_HX_TARGET="clock")[2]
     assert part.strip().startswith("<dl")
     assert "<html" in get()[2]
