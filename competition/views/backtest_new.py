@@ -25,7 +25,7 @@ from competition.views.visitors import visitor_of
 def new(request: HttpRequest) -> HttpResponse:
     """The form, filled from a preset or another backtest; sent, it queues one and leads to its page."""
     visitor, is_sent = visitor_of(request), request.method == "POST"
-    form, dear = _form(request.POST if is_sent else _beginning(request), visitor)
+    form, dear = form_of(request.POST if is_sent else beginning_of(request), visitor)
     wait = None
     if is_sent and "check" not in request.POST and form.is_valid():
         try:
@@ -36,7 +36,7 @@ def new(request: HttpRequest) -> HttpResponse:
             form.complain(refused.problems)
         else:
             return HttpResponseRedirect(reverse("backtest", args=[backtest.key]))
-    estimate = _estimate(form, visitor)
+    estimate = estimate_in(form, visitor)
     context = {"frame": archive_frame(), "form": form, "dear": dear, "estimate": estimate, "presets": presets()}
     status = 409 if wait else 422 if is_sent and form.errors else 200
     return answer(request, "backtest_new.html", {**context, "wait": wait}, status=status)
@@ -47,17 +47,17 @@ def new(request: HttpRequest) -> HttpResponse:
 def check(request: HttpRequest) -> HttpResponse:
     """What it would take and what is wrong, as one types."""
     visitor = visitor_of(request)
-    form, _ = _form(request.POST, visitor)
-    return answer(request, "backtests/_check.html", {"form": form, "estimate": _estimate(form, visitor)})
+    form, _ = form_of(request.POST, visitor)
+    return answer(request, "backtests/_check.html", {"form": form, "estimate": estimate_in(form, visitor)})
 
 
-def _form(data: Mapping[str, Any], visitor: Visitor) -> tuple[BacktestForm, tuple[str, ...]]:
+def form_of(data: Mapping[str, Any], visitor: Visitor) -> tuple[BacktestForm, tuple[str, ...]]:
     options = options_for(is_staff=visitor.is_staff)
     form = BacktestForm(data, agents=options.agents, symbols=options.symbols, is_staff=visitor.is_staff)
     return form, options.dear
 
 
-def _estimate(form: BacktestForm, visitor: Visitor) -> Estimate | None:
+def estimate_in(form: BacktestForm, visitor: Visitor) -> Estimate | None:
     """What it will take, or None and complaints in the form."""
     if not form.is_valid():
         return None
@@ -68,7 +68,7 @@ def _estimate(form: BacktestForm, visitor: Visitor) -> Estimate | None:
         return None
 
 
-def _beginning(request: HttpRequest) -> Mapping[str, Any]:
+def beginning_of(request: HttpRequest) -> Mapping[str, Any]:
     """What the form starts from: another backtest, a preset, or what is usual; and agents, if the address names any."""
     data: dict[str, Any] = dict(USUAL)
     if key := request.GET.get("from", ""):
