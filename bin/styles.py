@@ -1,8 +1,9 @@
 """Writes static/built: the style sheets of the site as browsers get them, two files instead of fifteen.
 
 `first.css` has what the leaderboard needs, within which it is sent, so that the board is painted out of the first
-packets; `all.css` has what all pages need. Of Pico only those rules are taken that can match something in our templates, and of its variables
-only those that a rule reads. With --check it writes nothing and fails when a file is not what it would write.
+packets; `all.css` has what all pages need. Of Pico only those rules are taken that can match something in our
+templates, and of its variables only those that a rule reads. With --check it writes nothing and fails when a file is
+not what it would write.
 """
 
 import re

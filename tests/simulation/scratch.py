@@ -68,17 +68,12 @@ class Scratch:
         with connection.cursor() as cursor:
             cursor.execute(statements)
 
-    def forget(self, name: str) -> None:
-        """Drop what was kept under this name, if anything was."""
-        if name in self._kept:
-            with connection.cursor() as cursor:
-                cursor.execute(f"DROP SCHEMA {name} CASCADE")
-            self._kept.remove(name)
-
     def forget_all(self) -> None:
         """Drop everything that was kept."""
-        for name in list(self._kept):
-            self.forget(name)
+        with connection.cursor() as cursor:
+            for name in self._kept:
+                cursor.execute(f"DROP SCHEMA {name} CASCADE")
+        self._kept.clear()
 
 
 _PREFIXES = tuple(f"{app}_" for app in APPS)

@@ -30,12 +30,11 @@ from portfolio.queries import books_of
 from tests.simulation import points
 from tests.simulation.actors import Actor, end_all
 from tests.simulation.connection import CountingConnection
+from tests.simulation.dump import dump, restore
 from tests.simulation.lines import Lines
 from tests.simulation.run import Played, Shape, Theatre
-from tests.simulation.scratch import Scratch
 from tests.simulation.world import LOOKS_MAX, World
 
-BACKUP = "backup"
 ENTRIES = 3
 KEPT = 0.2  # at each statement between the orders of the week
 CALMER = 3  # than the weeks of schedules: most of a year goes well
@@ -61,11 +60,11 @@ class Plan:
 class Year(World):
     """A long schedule with its plan."""
 
-    def __init__(self, seed: int, season: Season, lines: Lines, scratch: Scratch, plan: Plan) -> None:
+    def __init__(self, seed: int, season: Season, lines: Lines, plan: Plan) -> None:
         super().__init__(seed, season, lines)
-        self.scratch, self.plan = scratch, plan
+        self.plan = plan
         self.number = 0
-        self.backup = ""
+        self.backup = b""
         self.is_to_keep = self.is_put_back = self.has_caught_up = False
         for name in (field.name for field in fields(self.chances)):
             setattr(self.chances, name, getattr(self.chances, name) / CALMER)
@@ -129,7 +128,7 @@ class Year(World):
         self.is_to_keep = False
         if not self.backup and not self.is_put_back:
             self.say("a backup is made")
-            self.backup = self.scratch.keep(BACKUP)
+            self.backup = dump()
 
     def _put_back(self) -> None:
         """Everybody is stopped, the backup is put back, and nobody begins before the runbook's pause is over."""
@@ -137,8 +136,8 @@ class Year(World):
         end_all(self.stage.actors)
         self.messages.clear()
         self.voices.log.clear()
-        self.scratch.put_back(self.backup)
-        self.backup = ""
+        restore(self.backup)
+        self.backup = b""
         known = set(OrderAttempt.objects.values_list("client_order_id", flat=True))
         self.exchange.deliver()
         self.stage.now += timedelta(seconds=QUIET_S)
@@ -152,10 +151,9 @@ def play_year(stage: Theatre, plan: Plan, seed: int) -> tuple[Played, Year]:
     years: list[Year] = []
 
     def year(seed: int, season: Season, lines: Lines) -> World:
-        years.append(Year(seed, season, lines, stage.scratch, plan))
+        years.append(Year(seed, season, lines, plan))
         return years[0]
 
-    stage.scratch.forget(BACKUP)
     played = stage.play(seed, Shape("venue", plan.weeks, ENTRIES), kind=year)
     return played, years[0]
 
