@@ -16,7 +16,7 @@ from competition.models import Entry, Season
 from competition.pages.board import standings_of
 from competition.pages.entries import pair_named, standings_of_pair
 from competition.pages.frame import season_named
-from competition.pages.names import entries_of, habit, name_of
+from competition.pages.names import EntryName, contestants_of, habit, name_of
 from competition.pages.progress import progress_of
 from competition.pages.seasons import public_seasons
 from market.core.indicators import rounded
@@ -35,7 +35,10 @@ class Who(Part):
 
     @classmethod
     def of(cls, entry: Entry) -> "Who":
-        name = name_of(entry)
+        return cls.named(name_of(entry))
+
+    @classmethod
+    def named(cls, name: EntryName) -> "Who":
         return cls(slug=name.slug, name=name.name, kind=name.kind, is_simulated=name.is_simulated)
 
 
@@ -86,8 +89,8 @@ def leaderboard(request: HttpRequest, wish: Query[SeasonWish]) -> Any:
     """The board of a season as its last closed cycle left it."""
     season = season_of(wish)
     progress, rules = progress_of(season), season.rule_book
-    entries = entries_of(season)
-    who = {entry.slug: Who.of(entry) for entry in entries}
+    entries = contestants_of(season)
+    who = {entry.slug: Who.named(entry.name) for entry in entries}
     board = standings_of(progress.closed, entries, rules)
     return Success[Leaderboard](
         data=Leaderboard(

@@ -4,9 +4,10 @@ The season's own ranks are by net return from its start. These views order the s
 change nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from competition.core.ranking import StandingRow, coverage
 from market.core.indicators import rounded
@@ -30,9 +31,18 @@ class Stretch:
     valid_before: int
 
 
+class _Place(NamedTuple):
+    """Where a return puts an entry."""
+
+    rank: int | None
+    net_return: Decimal
+    excess_return: Decimal | None
+
+
 def without_ai_cost(board: Sequence[StandingRow], capital: Decimal, benchmark: str) -> tuple[StandingRow, ...]:
     """The board by return before the cost of models: `value / capital - 1`."""
-    return _ranked_anew([replace(row, net_return=total_return(row.value, capital)) for row in board], benchmark)
+    returns = {row.entry: total_return(row.value, capital) for row in board}
+    return tuple(replace(row, **place._asdict()) for row, place in _placed(board, returns, benchmark))
 
 
 def over_stretch(
@@ -43,40 +53,53 @@ def over_stretch(
     The return is `(value - cost) / (value then - cost then) - 1` with all costs of models so far, or `value / value
     then - 1` when `gross`.
     """
-    rows = [_over(row, stretches[row.entry], gross) if row.entry in stretches else row for row in board]
-    return _ranked_anew(rows, benchmark)
+    returns = {
+        row.entry: _return_over(row, stretches[row.entry], gross) if row.entry in stretches else row.net_return
+        for row in board
+    }
+    return tuple(
+        _over(row, stretches[row.entry], place)
+        if row.entry in stretches
+        else replace(row, rank=place.rank, excess_return=place.excess_return)
+        for row, place in _placed(board, returns, benchmark)
+    )
 
 
-def _over(row: StandingRow, stretch: Stretch, gross: bool) -> StandingRow:
-    then, average = stretch.values[0], sum(stretch.values, ZERO) / len(stretch.values)
+def _return_over(row: StandingRow, stretch: Stretch, gross: bool) -> Decimal:
     cost, cost_then = (ZERO, ZERO) if gross else (row.ai_cost, stretch.ai_cost_before)
+    worth_then = stretch.values[0] - cost_then
+    return total_return(row.value - cost, worth_then) if worth_then > 0 else Decimal(-1)
+
+
+def _over(row: StandingRow, stretch: Stretch, place: _Place) -> StandingRow:
+    average = sum(stretch.values, ZERO) / len(stretch.values)
     due, valid = row.due - stretch.due_before, row.valid - stretch.valid_before
-    worth_then = then - cost_then
-    return replace(
-        row,
-        net_return=total_return(row.value - cost, worth_then) if worth_then > 0 else Decimal(-1),
+    return StandingRow(
+        entry=row.entry,
+        rank=place.rank,
+        unranked=row.unranked,
+        value=row.value,
+        net_return=place.net_return,
+        excess_return=place.excess_return,
         max_drawdown=max_drawdown(stretch.values),
         turnover=rounded(stretch.traded / average) if average else ZERO,
         fees=row.fees - stretch.fees_before,
         ai_cost=row.ai_cost - stretch.ai_cost_before,
+        coverage=coverage(due, valid),
         due=due,
         valid=valid,
-        coverage=coverage(due, valid),
     )
 
 
-def _ranked_anew(rows: Sequence[StandingRow], benchmark: str) -> tuple[StandingRow, ...]:
+def _placed(
+    board: Sequence[StandingRow], returns: Mapping[str, Decimal], benchmark: str
+) -> Iterator[tuple[StandingRow, _Place]]:
     """By return, equal returns sharing a place; whoever the season does not rank stays unranked, behind the others."""
-    base = next((row.net_return for row in rows if row.entry == benchmark), None)
-    ordered = sorted(rows, key=lambda row: (row.rank is None, -row.net_return, row.entry))
+    base = returns.get(benchmark)
+    ordered = sorted(board, key=lambda row: (row.rank is None, -returns[row.entry], row.entry))
     places: dict[Decimal, int] = {}
     for place, row in enumerate(ordered, 1):
-        places.setdefault(row.net_return, place)  # the ranked come first, so theirs is the place of a return
-    return tuple(
-        replace(
-            row,
-            rank=None if row.rank is None else places[row.net_return],
-            excess_return=None if base is None else row.net_return - base,
-        )
-        for row in ordered
-    )
+        places.setdefault(returns[row.entry], place)  # the ranked come first, so theirs is the place of a return
+    for row in ordered:
+        own = returns[row.entry]
+        yield row, _Place(None if row.rank is None else places[own], own, None if base is None else own - base)

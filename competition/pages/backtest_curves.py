@@ -81,17 +81,17 @@ def _instants(traces: Sequence[Trace]) -> list[int]:
     return [every[index] for index in thinned(len(every) - 1, POINTS_MAX)] if every else []
 
 
-def _indexed(curve: Curve, instants: Sequence[int]) -> list[Decimal | None]:
+def _indexed(curve: Curve, instants: Sequence[int]) -> list[str | None]:
     """Where the start is 100; the last value counts until the next, and there is none outside of the curve."""
     if not curve.values or not curve.values[0]:
         return [None] * len(instants)
-    indexed: list[Decimal | None] = []
+    indexed: list[str | None] = []
     for at_ms in instants:
         if not curve.at_ms[0] <= at_ms <= curve.at_ms[-1]:
             indexed.append(None)
             continue
         value = curve.values[bisect_right(curve.at_ms, at_ms) - 1]
-        indexed.append(Decimal(repr(value / curve.values[0] * 100)).quantize(TWO_PLACES))
+        indexed.append(str(Decimal(repr(value / curve.values[0] * 100)).quantize(TWO_PLACES)))
     return indexed
 
 

@@ -8,13 +8,13 @@ from decimal import Decimal
 from competition.core.ranking import Result, StandingRow, rank
 from competition.core.rules import Rules
 from competition.core.states import SeasonState
-from competition.models import Cycle, Entry, Season, Standing
+from competition.models import Cycle, Season, Standing
 from competition.pages.charts import Chart
 from competition.pages.columns import Wish
 from competition.pages.curves import Curves, chart_of, read_curves
 from competition.pages.latest import Latest, latest_of
 from competition.pages.lead import Lead, extremes_of, lead_of
-from competition.pages.names import EntryName, entries_of, names_by_slug
+from competition.pages.names import Contestant, EntryName, contestants_of, names_by_slug
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
 from competition.pages.provisional import board_notes
 from competition.pages.table import Table, shown_of, standing_rows, table_of
@@ -55,7 +55,7 @@ def clock_part(season: Season, progress: Progress) -> ClockPart:
 def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
     """Everything the leaderboard shows: seven queries, and three more for its last weeks alone."""
     rules = season.rule_book
-    entries = entries_of(season)
+    entries = contestants_of(season)
     names = names_by_slug(entries)
     closed = progress.closed
     board = standings_of(closed, entries, rules)
@@ -64,7 +64,7 @@ def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
     needed = {entry.portfolio_id for entry in (*drawn, *(by_slug[row.entry] for row in shown.rows))}
     curves = read_curves(sorted(needed), progress.week, rules.capital)
     ranks = Counter(row.rank for row in wished)
-    by_lot = [entry.slug for entry in entries if entry.agent.model == BY_LOT]
+    by_lot = [entry.slug for entry in entries if entry.model == BY_LOT]
     return BoardPage(
         week=progress.week,
         weeks=rules.cycles,
@@ -79,7 +79,7 @@ def board_page(season: Season, progress: Progress, wish: Wish) -> BoardPage:
     )
 
 
-def standings_of(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -> tuple[StandingRow, ...]:
+def standings_of(closed: Cycle | None, entries: Sequence[Contestant], rules: Rules) -> tuple[StandingRow, ...]:
     """The board as the last closed cycle left it; before the first, everybody at the start: one query."""
     if closed is None:
         start = [Result(entry.slug, (rules.capital,), ZERO, ZERO, ZERO, due=0, valid=0) for entry in entries]
@@ -90,28 +90,28 @@ def standings_of(closed: Cycle | None, entries: Sequence[Entry], rules: Rules) -
 
 def equity_chart(season: Season, progress: Progress) -> Chart:
     """The chart of a board by itself, for its table and its script: four queries."""
-    rules, entries = season.rule_book, entries_of(season)
+    rules, entries = season.rule_book, contestants_of(season)
     board = standings_of(progress.closed, entries, rules)
     drawn = _drawn(entries, board, rules)
     curves = read_curves([entry.portfolio_id for entry in drawn], progress.week, rules.capital)
     return _chart(drawn, names_by_slug(entries), rules, curves, board)
 
 
-def _drawn(entries: Sequence[Entry], board: Sequence[StandingRow], rules: Rules) -> list[Entry]:
+def _drawn(entries: Sequence[Contestant], board: Sequence[StandingRow], rules: Rules) -> list[Contestant]:
     """Everybody, or of many the first ones, and always what they are measured by."""
-    equal = next((entry.slug for entry in entries if entry.agent.model == EQUAL_WEIGHT), "")
-    first = {row.entry for row in board[: LINES_MAX - 2]}
-    return [entry for entry in entries if len(entries) <= LINES_MAX or entry.slug in {rules.benchmark, equal, *first}]
+    equal = next((entry.slug for entry in entries if entry.model == EQUAL_WEIGHT), "")
+    shown = {rules.benchmark, equal, *(row.entry for row in board[: LINES_MAX - 2])}
+    return [entry for entry in entries if len(entries) <= LINES_MAX or entry.slug in shown]
 
 
 def _chart(
-    drawn: Sequence[Entry],
+    drawn: Sequence[Contestant],
     names: Mapping[str, EntryName],
     rules: Rules,
     curves: Curves,
     board: Sequence[StandingRow],
 ) -> Chart:
-    equal = next((entry.slug for entry in drawn if entry.agent.model == EQUAL_WEIGHT), "")
+    equal = next((entry.slug for entry in drawn if entry.model == EQUAL_WEIGHT), "")
     title = "Equity, start = 100" if len(drawn) == len(names) else f"Equity of {len(drawn)} entries, start = 100"
     by_portfolio = {entry.portfolio_id: names[entry.slug] for entry in drawn}
     message = extremes_of(board, names, rules)

@@ -8,25 +8,25 @@ from typing import Any
 
 from competition.pages.figures import NOTHING, Moment, moment, money
 from competition.pages.names import EntryName
-from competition.pages.pictures import STILL_HEIGHT, STILL_WIDTH, polyline
+from competition.pages.pictures import STILL_HEIGHT, STILL_WIDTH, drawable, polyline
 
 TWO_PLACES = Decimal("0.01")
-_START = Decimal(100)
-type Values = Sequence[Decimal | None]
+_START = 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A curve to be drawn, None where there is no value: `slug` is unlike any other's on the page, `hue` its colour.
+    """A curve to be drawn: `slug` is unlike any other's on the page, `hue` its colour.
 
-    `tone` (model, baseline, benchmark, equal) says how it is drawn. A curve of a season has the `entry` to go to.
+    `values` are exact, as text, None where there is none. `tone` (model, baseline, benchmark, equal) says how it is
+    drawn. A curve of a season has the `entry` to go to.
     """
 
     slug: str
     name: str
     tone: str
     hue: int
-    values: Values
+    values: Sequence[str | None]
     entry: EntryName | None = None
 
     @property
@@ -104,20 +104,21 @@ def drawn(
     weeks: Sequence[int] = (),
 ) -> Chart:
     """The chart of these strokes, a value of each per instant; `weeks` are the numbers of the instants in a season."""
-    known = [value for stroke in strokes for value in stroke.values if value is not None] or [_START]
-    low, high = min(*known, _START), max(*known, _START)
+    curves = [drawable(stroke.values) for stroke in strokes]
+    known = [_START, *(value for curve in curves for value in curve if value is not None)]
+    low, high = min(known), max(known)
     places = 0 if weeks else 1
     lines = tuple(
         Line(
             *(stroke.slug, stroke.name, stroke.tone, stroke.hue, stroke.last),
-            points=polyline(stroke.values, STILL_WIDTH, STILL_HEIGHT, low, high, places=places),
+            points=polyline(curve, STILL_WIDTH, STILL_HEIGHT, low, high, places=places),
             entry=stroke.entry,
         )
-        for stroke in strokes
+        for stroke, curve in zip(strokes, curves, strict=True)
     )
     start_y = polyline([_START], STILL_WIDTH, STILL_HEIGHT, low, high).partition(",")[2]
     return Chart(title, message, caption, lines, start_y, strokes, instants, weeks)
 
 
-def _text(value: Decimal | None) -> str:
-    return NOTHING if value is None else money(value, 1)
+def _text(value: str | None) -> str:
+    return NOTHING if value is None else money(Decimal(value), 1)

@@ -9,13 +9,13 @@ from itertools import combinations
 from django.db.models import F
 
 from competition.core.paired import WEEKS_MIN, Paired, overlap, paired
-from competition.models import Entry, Season, Standing, Turn
+from competition.models import Season, Standing, Turn
 from competition.pages.charts import Chart
 from competition.pages.curves import Curves, chart_of, read_curves
 from competition.pages.figures import NOTHING, Figure, percent, points, signed_percent
 from competition.pages.frame import NotThere
 from competition.pages.holdings import CASH, PricedBook, books_now
-from competition.pages.names import EntryName, entries_of, name_of, spoken
+from competition.pages.names import Contestant, EntryName, contestants_of, spoken
 from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
 from competition.pages.text import line
@@ -74,12 +74,12 @@ class ComparePage:
 
 def compare_page(season: Season, slugs: Sequence[str], progress: Progress) -> ComparePage:
     """The entries of these slugs side by side: five queries. Raises `NotThere` for one that takes no part."""
-    entries = entries_of(season)
+    entries = contestants_of(season)
     wanted = list(dict.fromkeys(slugs))
     known = {entry.slug: entry for entry in entries}
     if any(slug not in known for slug in wanted) or len(wanted) > MOST:
         raise NotThere(f"From {LEAST} to {MOST} who take part in {line(season.name)} can be compared.")
-    everybody = tuple((name_of(entry), entry.slug in wanted) for entry in entries)
+    everybody = tuple((entry.name, entry.slug in wanted) for entry in entries)
     if len(wanted) < LEAST:
         return ComparePage(everybody, (), (), None, (), "Compare entries", f"Choose from {LEAST} to {MOST}.")
     chosen = [known[slug] for slug in wanted]
@@ -92,15 +92,16 @@ def compare_page(season: Season, slugs: Sequence[str], progress: Progress) -> Co
         pairs=pairs,
         chart=_chart(chosen, season, curves),
         deeds=_deeds(chosen, season, progress),
-        headline=" against ".join(name_of(entry).name for entry in chosen),
+        headline=" against ".join(entry.name.name for entry in chosen),
         hint=pairs[0].verdict,
     )
 
 
 def _sides(
-    chosen: Sequence[Entry], season: Season, progress: Progress, books: dict[str, PricedBook]
+    chosen: Sequence[Contestant], season: Season, progress: Progress, books: dict[str, PricedBook]
 ) -> tuple[Side, ...]:
-    rows = Standing.objects.current().filter(cycle=progress.closed, entry__in=chosen) if progress.closed else ()
+    ids = [entry.id for entry in chosen]
+    rows = Standing.objects.current().filter(cycle=progress.closed, entry__in=ids) if progress.closed else ()
     standings = {row.entry_id: row for row in rows}
     quote = season.rule_book.quote
     hues = hues_of([symbol.removesuffix(quote) for symbol in season.rule_book.universe])
@@ -109,17 +110,17 @@ def _sides(
     )
 
 
-def _side(entry: Entry, row: Standing | None, bar: tuple[Segment, ...]) -> Side:
+def _side(entry: Contestant, row: Standing | None, bar: tuple[Segment, ...]) -> Side:
     if row is None:
-        return Side(name_of(entry), NOTHING, Figure(NOTHING), NOTHING, NOTHING, bar)
+        return Side(entry.name, NOTHING, Figure(NOTHING), NOTHING, NOTHING, bar)
     rank = NOTHING if row.rank is None else str(row.rank)
     coverage = f"{row.valid}/{row.due}"
-    return Side(name_of(entry), rank, signed_percent(row.net_return), percent(row.max_drawdown), coverage, bar)
+    return Side(entry.name, rank, signed_percent(row.net_return), percent(row.max_drawdown), coverage, bar)
 
 
-def _pair(one: Entry, other: Entry, curves: Curves, books: dict[str, PricedBook]) -> Pair:
-    found = paired(curves.values[one.portfolio_id], curves.values[other.portfolio_id])
-    ours, theirs = name_of(one), name_of(other)
+def _pair(one: Contestant, other: Contestant, curves: Curves, books: dict[str, PricedBook]) -> Pair:
+    found = paired(*(_exact(curves.of(entry.portfolio_id)) for entry in (one, other)))
+    ours, theirs = one.name, other.name
     held = [books[entry.slug].weights_with_cash() for entry in (one, other)]
     return Pair(
         ours=ours,
@@ -151,18 +152,22 @@ def _points(fraction: float) -> Figure:
     return points(Decimal(repr(fraction)), 2)
 
 
-def _chart(chosen: Sequence[Entry], season: Season, curves: Curves) -> Chart:
-    names = {entry.portfolio_id: name_of(entry) for entry in chosen}
-    last = {key: next((v for v in reversed(curves.values[key]) if v is not None), Decimal(100)) for key in names}
+def _exact(values: Sequence[str | None]) -> list[Decimal | None]:
+    return [None if value is None else Decimal(value) for value in values]
+
+
+def _chart(chosen: Sequence[Contestant], season: Season, curves: Curves) -> Chart:
+    names = {entry.portfolio_id: entry.name for entry in chosen}
+    last = {key: next((v for v in reversed(_exact(curves.of(key))) if v is not None), Decimal(100)) for key in names}
     message = " and ".join(f"{spoken(name)} at {last[key]:.1f}" for key, name in names.items())
     benchmark = season.rule_book.benchmark
     return chart_of("Equity, start = 100", f"{message}.", names, curves, benchmark=benchmark)
 
 
-def _deeds(chosen: Sequence[Entry], season: Season, progress: Progress) -> tuple[Deeds, ...]:
+def _deeds(chosen: Sequence[Contestant], season: Season, progress: Progress) -> tuple[Deeds, ...]:
     """The newest weeks, newest first: one query."""
     newest = progress.newest.number if progress.newest else 0
-    turns = Turn.objects.filter(entry__in=chosen, cycle__number__gt=newest - WEEKS_SHOWN)
+    turns = Turn.objects.filter(entry__in=[entry.id for entry in chosen], cycle__number__gt=newest - WEEKS_SHOWN)
     quote = season.rule_book.quote
     weeks: defaultdict[int, dict[int, tuple[Mark, str]]] = defaultdict(dict)
     for turn in turns.annotate(week=F("cycle__number")):

@@ -10,7 +10,7 @@ from competition.core.states import SeasonState
 from competition.models import Entry, Season
 from competition.pages.called import exact_usd, is_simulated
 from competition.pages.figures import NOTHING, Moment, moment, percent
-from competition.pages.names import EntryName, entries_of, name_of, names_by_slug
+from competition.pages.names import EntryName, entries_of, name_of
 from competition.pages.spend_tables import SpendTable, spend_tables
 from competition.pages.spending import Spending, Spent, added, spent_in
 from competition.pages.text import line
@@ -77,7 +77,7 @@ def costs_page(season: Season, now: datetime) -> CostsPage:
         total=exact_usd(total.usd),
         simulated=exact_usd(scripted.usd) if scripted.calls else "",
         facts=_facts(total, len(spent.weeks), season.rule_book.cycles) if total.calls else (),
-        tables=spend_tables(season, spent, names_by_slug(entries)),
+        tables=spend_tables(season, spent, {entry.slug: name_of(entry) for entry in entries}),
         is_under_way=is_under_way,
         budgets=_budgets(season, entries, today) if is_under_way else (),
         today=f"{today:%-d %b %Y}",

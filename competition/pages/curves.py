@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from django.db.models import F, Min, StringAgg, TextField, Value
 from django.db.models.functions import Cast, Round
@@ -23,18 +24,29 @@ CAPTION = (
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Indexed values by portfolio id, one per instant; None where a book was not valued."""
+    """Indexed values of portfolios at the same instants.
+
+    `places` says for each instant where a portfolio, by id, stands among the `values` of then: texts with two places,
+    as most are only drawn.
+    """
 
     weeks: tuple[int, ...]
     instants: tuple[datetime, ...]
-    values: Mapping[int, tuple[Decimal | None, ...]]
+    places: tuple[Mapping[int, int], ...]
+    values: tuple[Sequence[str], ...]
+
+    def of(self, portfolio_id: int) -> list[str | None]:
+        """The values of one portfolio, exact, one per instant; None where it was not valued."""
+        found = zip(self.places, self.values, strict=True)
+        return [values[places[portfolio_id]] if portfolio_id in places else None for places, values in found]
 
 
-def thinned(last: int, most: int) -> list[int]:
+@lru_cache(maxsize=256)
+def thinned(last: int, most: int) -> tuple[int, ...]:
     """At most `most` whole numbers from 0 to `last`, evenly spread, both ends among them."""
     if last < most:
-        return list(range(last + 1))
-    return sorted({round(index * last / (most - 1)) for index in range(most)})
+        return tuple(range(last + 1))
+    return tuple(sorted({round(index * last / (most - 1)) for index in range(most)}))
 
 
 def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) -> Curves:
@@ -47,13 +59,13 @@ def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) 
         worth=joined(Round(F("value") / capital * 100, precision=2), "portfolio_id"),
     )
     found = list(by_week.order_by("cycle_number").values_list("cycle_number", "first", "whose", "worth"))
-    indexed = [
-        dict(zip(map(int, whose.split()), map(Decimal, worth.split()), strict=True)) for _, _, whose, worth in found
-    ]
+    # who was valued is the same in every week, as a rule, and is taken apart once
+    places = {whose: {int(key): place for place, key in enumerate(whose.split())} for _, _, whose, _ in found}
     return Curves(
         weeks=tuple(week for week, *_ in found),
         instants=tuple(first for _, first, *_ in found),
-        values={key: tuple([at.get(key) for at in indexed]) for key in portfolio_ids},
+        places=tuple(places[whose] for _, _, whose, _ in found),
+        values=tuple(worth.split() for *_, worth in found),
     )
 
 
@@ -62,7 +74,7 @@ def joined(figure: str | Round, order: str) -> StringAgg:
     return StringAgg(Cast(figure, TextField()), delimiter=Value(" "), order_by=order)
 
 
-def spark_values(values: Sequence[Decimal | None]) -> list[Decimal | None]:
+def spark_values(values: Sequence[str | None]) -> list[str | None]:
     """A curve thinned further, for a table cell."""
     return [values[index] for index in thinned(len(values) - 1, SPARK_POINTS_MAX)] if values else []
 
@@ -72,7 +84,7 @@ def chart_of(
 ) -> Chart:
     """The chart of these entries, by portfolio id; the season's benchmark and the `equal` weights stand out."""
     tones = _tones(entries, {benchmark: "benchmark", equal: "equal"})
-    strokes = [Stroke(name.slug, name.name, *tones[key], curves.values[key], name) for key, name in entries.items()]
+    strokes = [Stroke(name.slug, name.name, *tones[key], curves.of(key), name) for key, name in entries.items()]
     equals = ", equal weights dotted" if any(stroke.tone == "equal" for stroke in strokes) else ""
     return drawn(title, message, CAPTION.format(equals), strokes, curves.instants, curves.weeks)
 

@@ -178,14 +178,13 @@ def _in_points(row: StandingRow) -> Figure:
 def _chart(pair: Sequence[Entry], rules: Rules, progress: Progress) -> Chart:
     curves = read_curves([entry.portfolio_id for entry in pair], progress.week, rules.capital)
     names = {entry.portfolio_id: name_of(entry) for entry in pair}
-    shown = [f"{spoken(name)} stands at {_last(curves.values[key])}" for key, name in names.items()]
+    shown = [f"{spoken(name)} stands at {_last(curves.of(key))}" for key, name in names.items()]
     message = f"{' and '.join(shown)}, where the start is 100."
     return chart_of("Equity against the benchmark", message, names, curves, benchmark=rules.benchmark)
 
 
-def _last(values: Sequence[object]) -> str:
-    known = [value for value in values if value is not None]
-    return str(known[-1]) if known else "100"
+def _last(values: Sequence[str | None]) -> str:
+    return next((value for value in reversed(values) if value is not None), "100")
 
 
 def _bar(book: PricedBook, rules: Rules) -> tuple[Segment, ...]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from competition.models import Cycle, Entry, Season
 from competition.pages.figures import NOTHING, money, percent, price, quantity
+from competition.pages.names import Contestant
 from market.core.snapshot import snapshot_of
 from market.core.symbols import Symbol
 from portfolio.core.book import Book
@@ -92,7 +93,7 @@ def book_and_others(entry: Entry, season: Season, priced: Cycle | None) -> tuple
     return PricedBook(own, prices, symbols, quote), PricedBook(rest, prices, symbols, quote)
 
 
-def books_now(entries: Sequence[Entry], season: Season, priced: Cycle | None) -> dict[str, PricedBook]:
+def books_now(entries: Sequence[Entry | Contestant], season: Season, priced: Cycle | None) -> dict[str, PricedBook]:
     """Everybody's book at the newest trade prices, by slug: one query."""
     symbols, prices = season.symbol_book, prices_at(priced)
     books = books_of([entry.portfolio_id for entry in entries])

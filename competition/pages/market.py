@@ -12,12 +12,12 @@ from django.db.models.fields.json import KeyTextTransform
 from django.urls import reverse
 
 from competition.core.bars import Bar, bars_of, holes_of
-from competition.models import Entry, Season, Turn
+from competition.models import Season, Turn
 from competition.pages.figures import NOTHING, Figure, Moment, moment, money, percent, price, quantity, signed_percent
 from competition.pages.frame import Link, NotThere
 from competition.pages.history import Trades, trades_in
-from competition.pages.names import EntryName, entries_of, name_of
-from competition.pages.pictures import STILL_HEIGHT, STILL_WIDTH, polyline
+from competition.pages.names import Contestant, EntryName, contestants_of
+from competition.pages.pictures import STILL_HEIGHT, STILL_WIDTH, drawable, polyline
 from competition.pages.progress import Progress
 from competition.pages.text import line
 from competition.services.markets import candles_of
@@ -97,7 +97,7 @@ def market_page(season: Season, name: str, progress: Progress, wish: MarketWish)
     symbol = _symbol(season, name)
     if wish.interval not in INTERVALS:
         raise NotThere(f"There are no candles of that length. There are: {', '.join(INTERVALS)}.")
-    entries = entries_of(season)
+    entries = contestants_of(season)
     if wish.entry and wish.entry not in {entry.slug for entry in entries}:
         raise NotThere("Nobody of this name takes part.", [Link(reverse("market", args=[season.slug, name]), name)])
     end = _present(season, progress)
@@ -117,7 +117,7 @@ def market_page(season: Season, name: str, progress: Progress, wish: MarketWish)
         ),
         interval=wish.interval,
         intervals=tuple(INTERVALS),
-        entries=tuple(name_of(entry) for entry in entries),
+        entries=tuple(entry.name for entry in entries),
         entry=wish.entry,
         candles=_candles(series, wish.interval, end, _marks(fills)) if len(series) else None,
         trades=trades_in(fills, wish.page),
@@ -170,7 +170,7 @@ def _candles(series: Series, interval: str, end: datetime, marks: Sequence[Mappi
             f"From {price(bars[0].open)} to {price(bars[-1].close)} ({signed_percent(change).text}), "
             f"between {price(low)} and {price(high)}."
         ),
-        still=polyline([bar.close for bar in bars], STILL_WIDTH, STILL_HEIGHT, low, high),
+        still=polyline(drawable([bar.close for bar in bars]), STILL_WIDTH, STILL_HEIGHT, float(low), float(high)),
         rows=tuple(_row(bar) for bar in reversed(bars[-ROWS_SHOWN:])),
         data={
             "seconds": [bar.open_ms // 1000 for bar in bars],
@@ -216,7 +216,7 @@ _CHANGES = ("change_1d", "change_7d", "change_28d")
 
 
 def _held(
-    season: Season, entries: Sequence[Entry], name: str, progress: Progress
+    season: Season, entries: Sequence[Contestant], name: str, progress: Progress
 ) -> tuple[tuple[int, ...], tuple[Held, ...], int]:
     """Shares as the briefs of the newest weeks showed them to the `HOLDERS_MAX` who held most last: one query.
 
@@ -235,7 +235,7 @@ def _held(
     holders = [entry for entry in entries if entry.id in shares]
     holders.sort(key=lambda entry: [-shares[entry.id].get(week, _NONE) for week in newest_first])
     lines = (
-        Held(name_of(entry), tuple(_share(shares[entry.id].get(week)) for week in reversed(newest_first)))
+        Held(entry.name, tuple(_share(shares[entry.id].get(week)) for week in reversed(newest_first)))
         for entry in holders[:HOLDERS_MAX]
     )
     return tuple(reversed(newest_first)), tuple(lines), max(0, len(holders) - HOLDERS_MAX)

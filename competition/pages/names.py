@@ -1,19 +1,20 @@
 """How contestants are called on pages, and what is said about what they are."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.core.baselines import BASELINES
 from agents.core.offline import OFFLINE_MODELS
 from agents.core.offline_desk import DESK_MODEL
 from agents.core.rule_parameters import RULE_PARAMETERS
-from agents.models import Agent, AgentKind
+from agents.models import SIMULATED_PREFIXES, Agent, AgentKind
 from competition.models import Entry, Season
 from competition.pages.text import line
 
 HOUSE = "house"
 RESELLERS = frozenset({"openrouter"})  # who passes on the models of others: the vendor is the next part
-KIND_WORDS = {AgentKind.SINGLE: "model", AgentKind.FIRM: "firm", AgentKind.BASELINE: "baseline"}
+KIND_WORDS: Mapping[str, str] = {AgentKind.SINGLE: "model", AgentKind.FIRM: "firm", AgentKind.BASELINE: "baseline"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,27 @@ class EntryName:
     vendor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """Who takes part in a season, as far as pages that list everybody need it. `model` is its model string."""
+
+    id: int
+    slug: str
+    portfolio_id: int
+    model: str
+    name: EntryName
+
+
+def contestants_of(season: Season) -> list[Contestant]:
+    """Everyone in the season, by number: one query, and no model of a row."""
+    told = ("id", "slug", "portfolio_id", "agent__model", "agent__name", "agent__kind")
+    rows = season.entries.order_by("number").values_list(*told)
+    return [
+        Contestant(pk, slug, portfolio_id, model, _name(slug, name, kind, model))
+        for pk, slug, portfolio_id, model, name, kind in rows
+    ]
+
+
 def entries_of(season: Season) -> list[Entry]:
     """Everyone in the season with agent, by number: one query."""
     return list(season.entries.select_related("agent").order_by("number"))
@@ -38,10 +60,14 @@ def entries_of(season: Season) -> list[Entry]:
 def name_of(entry: Entry) -> EntryName:
     """The entry as lists show it; its agent must be loaded."""
     agent = entry.agent
-    kind = KIND_WORDS[AgentKind(agent.kind)]
-    return EntryName(entry.slug, line(agent.name), kind, agent.is_simulated, vendor_of(agent.model))
+    return _name(entry.slug, agent.name, agent.kind, agent.model)
 
 
+def _name(slug: str, name: str, kind: str, model: str) -> EntryName:
+    return EntryName(slug, line(name), KIND_WORDS[kind], model.startswith(SIMULATED_PREFIXES), vendor_of(model))
+
+
+@lru_cache(maxsize=1024)
 def vendor_of(model: str) -> str:
     """Who makes the model of this string: `openrouter/deepseek/chat` is from deepseek, `openai/gpt` from openai."""
     parts = [line(part) for part in model.split("/")]
@@ -50,8 +76,8 @@ def vendor_of(model: str) -> str:
     return parts[1] if parts[0] in RESELLERS and len(parts) > 2 else parts[0]
 
 
-def names_by_slug(entries: Iterable[Entry]) -> dict[str, EntryName]:
-    return {entry.slug: name_of(entry) for entry in entries}
+def names_by_slug(entries: Iterable[Contestant]) -> dict[str, EntryName]:
+    return {entry.slug: entry.name for entry in entries}
 
 
 def spoken(name: EntryName) -> str:

@@ -32,32 +32,34 @@ class Spark:
     start_y: str
 
 
-def polyline(
-    values: Sequence[Decimal | None], width: int, height: int, low: Decimal, high: Decimal, *, places: int = 1
-) -> str:
-    """Points of a curve between `low` (bottom) and `high` (top), gaps left out.
+def drawable(values: Sequence[str | Decimal | None]) -> list[float | None]:
+    """Exact values as a drawing takes them: it is no sum of money, and a board draws thousands of them."""
+    return [None if value is None else float(value) for value in values]
 
-    A drawing and no sum of money, so its places are reckoned as floats: a board draws thousands of them.
-    """
-    base = float(low)
-    scale = (height - 2) / (float(high) - base) if high > low else 0.0
+
+def polyline(
+    values: Sequence[float | None], width: int, height: int, low: float, high: float, *, places: int = 1
+) -> str:
+    """Points of a curve between `low` (bottom) and `high` (top), gaps left out."""
+    scale = (height - 2) / (high - low) if high > low else 0.0
     bottom = height - 1 if scale else height / 2  # a hair of room for the stroke; a flat curve is in the middle
+    texts, tenths = _down(height, places), 10**places
     return " ".join(
         [
-            f"{x},{_short(bottom - (float(value) - base) * scale, places)}"
+            f"{x},{texts[round((bottom - (value - low) * scale) * tenths)]}"
             for x, value in zip(_across(len(values), width, places), values, strict=True)
             if value is not None
         ]
     )
 
 
-def spark(values: Sequence[Decimal | None]) -> Spark | None:
+def spark(values: Sequence[str | Decimal | None]) -> Spark | None:
     """The curve of one entry for a table cell; None while there is nothing to draw."""
-    known = [value for value in values if value is not None]
+    curve = drawable(values)
+    known = [value for value in curve if value is not None]
     if len(known) < 2:
         return None
-    low, high = min(known), max(known)
-    points = polyline(values, SPARK_WIDTH, SPARK_HEIGHT, low, high)
+    points = polyline(curve, SPARK_WIDTH, SPARK_HEIGHT, min(known), max(known))
     return Spark(points, points.partition(",")[2].partition(" ")[0])
 
 
@@ -85,6 +87,12 @@ def _across(count: int, width: int, places: int) -> tuple[str, ...]:
     """Where `count` values stand from left to right, the first and the last at the edges."""
     step = width / max(1, count - 1)
     return tuple(_short(step * index, places) for index in range(count))
+
+
+@lru_cache(maxsize=16)
+def _down(height: int, places: int) -> tuple[str, ...]:
+    """Every place from top to bottom as text: there are fewer of them than points."""
+    return tuple(_short(step / 10**places, places) for step in range(height * 10**places + 1))
 
 
 def _short(number: float | Decimal, places: int = 1) -> str:

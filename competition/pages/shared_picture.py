@@ -19,8 +19,8 @@ from competition.pages.curves import Curves, read_curves
 from competition.pages.figures import NOTHING, Figure, signed_percent
 from competition.pages.frame import SeasonHead, head_of
 from competition.pages.lead import lead_of
-from competition.pages.names import entries_of, names_by_slug
-from competition.pages.pictures import polyline
+from competition.pages.names import contestants_of, names_by_slug
+from competition.pages.pictures import drawable, polyline
 from competition.pages.progress import Progress
 
 ROWS, FIRST_ROW_Y, ROW_HEIGHT = 5, 276, 54
@@ -55,7 +55,7 @@ class SharedPicture:
 
 def shared_picture(season: Season, progress: Progress) -> SharedPicture:
     """What the picture shows: who leads in words, the first with their curves, and the benchmark's: 3 queries."""
-    rules, entries = season.rule_book, entries_of(season)
+    rules, entries = season.rule_book, contestants_of(season)
     names = names_by_slug(entries)
     board = standings_of(progress.closed, entries, rules)
     portfolios = {entry.slug: entry.portfolio_id for entry in entries}
@@ -81,11 +81,12 @@ def shared_picture(season: Season, progress: Progress) -> SharedPicture:
 
 
 def _points(curves: Curves, drawn: Sequence[int]) -> dict[int, str]:
-    known = [value for key in drawn for value in curves.values[key] if value is not None]
+    lines = {key: drawable(curves.of(key)) for key in drawn}
+    known = [value for line in lines.values() for value in line if value is not None]
     if not known:
         return dict.fromkeys(drawn, "")
     low, high = min(known), max(known)
-    return {key: polyline(curves.values[key], CHART_WIDTH, CHART_HEIGHT, low, high) for key in drawn}
+    return {key: polyline(line, CHART_WIDTH, CHART_HEIGHT, low, high) for key, line in lines.items()}
 
 
 def png_of(svg: str) -> bytes:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from competition.core.ranking import StandingRow
-from competition.models import Entry, Season, StandingQuerySet
+from competition.models import Season, StandingQuerySet
 from competition.pages.columns import KINDS, RETURNS, STRETCHES, Heading, Wish, arranged, headings
 from competition.pages.curves import Curves, spark_values
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
 from competition.pages.frame import NotThere
 from competition.pages.history import Way, ways
 from competition.pages.holdings import CASH, books_now
-from competition.pages.names import EntryName
+from competition.pages.names import Contestant, EntryName
 from competition.pages.pictures import Segment, Spark, hues_of, segments, spark
 from competition.pages.progress import Progress
 
@@ -101,7 +101,7 @@ def shown_of(board: Sequence[StandingRow], names: Mapping[str, EntryName], wish:
 def table_of(
     shown: Shown,
     ranks: Mapping[int | None, int],
-    entries: Mapping[str, Entry],
+    entries: Mapping[str, Contestant],
     names: Mapping[str, EntryName],
     wish: Wish,
     season: Season,
@@ -117,7 +117,7 @@ def table_of(
             row,
             names[row.entry],
             segments(books[row.entry].weights(), hues, CASH),
-            spark(spark_values(curves.values[entries[row.entry].portfolio_id])),
+            spark(spark_values(curves.of(entries[row.entry].portfolio_id))),
             shares=ranks[row.rank] > 1,
         )
         for row in shown.rows

@@ -9,9 +9,10 @@ from django.db.models import Subquery, Sum
 from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
 from competition.core.windows import Stretch, over_stretch, without_ai_cost
-from competition.models import Cycle, Entry, Standing, Turn
+from competition.models import Cycle, Standing, Turn
 from competition.pages.columns import Wish
 from competition.pages.curves import joined
+from competition.pages.names import Contestant
 from portfolio.models import Valuation
 from portfolio.one_of import OneOf
 
@@ -26,7 +27,7 @@ class _Before(NamedTuple):
 
 
 def seen_as_wished(
-    board: Sequence[StandingRow], entries: Sequence[Entry], closed: Cycle | None, wish: Wish, rules: Rules
+    board: Sequence[StandingRow], entries: Sequence[Contestant], closed: Cycle | None, wish: Wish, rules: Rules
 ) -> tuple[StandingRow, ...]:
     """The board as the season ranks it, or as the address asks for it: no query, or three for the last weeks alone."""
     if closed and wish.weeks and closed.number > wish.weeks:
@@ -35,7 +36,7 @@ def seen_as_wished(
     return without_ai_cost(board, rules.capital, rules.benchmark) if wish.gross else tuple(board)
 
 
-def _stretches(entries: Sequence[Entry], closed: Cycle, begin: int) -> dict[str, Stretch]:
+def _stretches(entries: Sequence[Contestant], closed: Cycle, begin: int) -> dict[str, Stretch]:
     """By slug, from after week `begin` to `closed`; from the week before it that closed if it did not."""
     season = {"cycle__season": closed.season_id}
     earlier = Cycle.objects.closed().filter(season=closed.season_id, number__lte=begin).order_by("-number")

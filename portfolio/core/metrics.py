@@ -18,7 +18,8 @@ def max_drawdown(values: Sequence[Decimal]) -> Decimal:
     """
     peak, deepest = Decimal(0), Decimal(0)
     for value in values:
-        peak = max(peak, value)
-        if peak > 0:
+        if value >= peak:
+            peak = value
+        elif peak:
             deepest = max(deepest, 1 - value / peak)
     return rounded(deepest)
