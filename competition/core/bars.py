@@ -1,5 +1,6 @@
 """Candles put together into longer ones, and the holes between them. Exact decimals in and out."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,14 +31,13 @@ class Hole:
 def bars_of(series: Series, length_ms: int, until_ms: int) -> tuple[Bar, ...]:
     """Bars of `length_ms`, counted from 1970, out of what had closed by `until_ms`; the last may be unfinished."""
     bars: list[Bar] = []
-    for index in range(series.last_closed(until_ms) + 1):
-        open_ms = series.open_ms[index] - series.open_ms[index] % length_ms
-        high, low, close = series.highs[index], series.lows[index], series.closes[index]
-        if bars and bars[-1].open_ms == open_ms:
-            last = bars[-1]
-            bars[-1] = Bar(open_ms, last.open, max(last.high, high), min(last.low, low), close)
-        else:
-            bars.append(Bar(open_ms, series.opens[index], high, low, close))
+    first, end = 0, series.last_closed(until_ms) + 1
+    while first < end:
+        open_ms = series.open_ms[first] - series.open_ms[first] % length_ms
+        after = bisect_left(series.open_ms, open_ms + length_ms, first, end)
+        high, low = max(series.highs[first:after]), min(series.lows[first:after])
+        bars.append(Bar(open_ms, series.opens[first], high, low, series.closes[after - 1]))
+        first = after
     return tuple(bars)
 
 

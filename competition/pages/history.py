@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
 from django.db.models import QuerySet
 
@@ -10,7 +12,7 @@ from competition.models import Entry, Turn
 from competition.pages.behaviour import Flow, Week, usd
 from competition.pages.figures import NOTHING, Moment, basis_points, moment, money, price, quantity
 from competition.pages.frame import NotThere
-from competition.pages.names import EntryName, name_of
+from competition.pages.names import EntryName, entry_name
 from competition.pages.words import Deed, deed_of, weights_text
 from portfolio.core.orders import Side
 from portfolio.models import Fill, Portfolio
@@ -20,9 +22,9 @@ PAGES_MAX = 1_000_000
 
 _ENTRY, _AGENT = "order__portfolio__entry", "order__portfolio__entry__agent"
 _TRADE_COLUMNS = (
-    *("at", "symbol", "quantity", "price", "quote_amount", "fee", "fee_asset"),
-    *("order__cycle_number", "order__side", "order__reference_price", "order__portfolio__id"),
-    *(f"{_ENTRY}__slug", f"{_ENTRY}__portfolio", f"{_AGENT}__name", f"{_AGENT}__kind", f"{_AGENT}__model"),
+    *("order__cycle_number", "at", "order__side", "symbol", "quantity", "price", "order__reference_price"),
+    *("quote_amount", "fee", "fee_asset"),
+    *(f"{_ENTRY}__slug", f"{_AGENT}__name", f"{_AGENT}__kind", f"{_AGENT}__model"),
 )
 
 # What leads to another page: the parameter to set in the address (None takes it out), or None where there is no page.
@@ -106,10 +108,10 @@ def trades_of(portfolio: Portfolio, page: int) -> Trades:
 
 def trades_in(fills: QuerySet[Fill], page: int) -> Trades:
     """A page of these fills, newest first, each with who made it: one query."""
-    fills = fills.select_related("order__portfolio__entry__agent").only(*_TRADE_COLUMNS).order_by("-at", "-id")
-    rows = list(fills[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
+    newest_first = fills.order_by("-at", "-id").values_list(*_TRADE_COLUMNS)
+    rows = list(newest_first[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
     around = ways("trades", page, has_rows=bool(rows), has_more=len(rows) > PAGE_LENGTH)
-    return Trades(tuple(_trade(fill) for fill in rows[:PAGE_LENGTH]), *around)
+    return Trades(tuple(_trade(*row) for row in rows[:PAGE_LENGTH]), *around)
 
 
 def ways(name: str, page: int, *, has_rows: bool, has_more: bool) -> tuple[Way, Way]:
@@ -134,17 +136,28 @@ def _decision(turn: Turn, flow: Flow | None, ai_cost: str, quote: str) -> Decisi
     )
 
 
-def _trade(fill: Fill) -> TradeLine:
-    order = fill.order
+def _trade(
+    cycle: int,
+    at: datetime,
+    side: str,
+    symbol: str,
+    amount: Decimal,
+    paid: Decimal,
+    reference: Decimal,
+    quote_amount: Decimal,
+    fee: Decimal,
+    fee_asset: str,
+    *entry: str,
+) -> TradeLine:
     return TradeLine(
-        cycle=order.cycle_number,
-        entry=name_of(order.portfolio.entry),
-        at=moment(fill.at),
-        side=order.side,
-        symbol=fill.symbol,
-        quantity=quantity(fill.quantity),
-        price=price(fill.price),
-        slippage=basis_points(fill.price, order.reference_price, buying=order.side == Side.BUY),
-        amount=money(fill.quote_amount),
-        fee=f"{money(fill.fee, 4)} {fill.fee_asset}",
+        cycle=cycle,
+        entry=entry_name(*entry),
+        at=moment(at),
+        side=side,
+        symbol=symbol,
+        quantity=quantity(amount),
+        price=price(paid),
+        slippage=basis_points(paid, reference, buying=side == Side.BUY),
+        amount=money(quote_amount),
+        fee=f"{money(fee, 4)} {fee_asset}",
     )

@@ -229,11 +229,11 @@ def _held(
     weeks = set()
     for entry_id, week, weight in rows.annotate(share=share).values_list("entry_id", "cycle__number", "share"):
         weeks.add(week)
-        if weight is not None and Decimal(weight):
-            shares[entry_id][week] = Decimal(weight)
+        if held := Decimal(weight or 0):
+            shares[entry_id][week] = held
     newest_first = sorted(weeks, reverse=True)
     holders = [entry for entry in entries if entry.id in shares]
-    holders.sort(key=lambda entry: [-shares[entry.id].get(week, _NONE) for week in newest_first])
+    holders.sort(key=lambda entry: [shares[entry.id].get(week, _NONE) for week in newest_first], reverse=True)
     lines = (
         Held(entry.name, tuple(_share(shares[entry.id].get(week)) for week in reversed(newest_first)))
         for entry in holders[:HOLDERS_MAX]

@@ -47,7 +47,7 @@ def contestants_of(season: Season) -> list[Contestant]:
     told = ("id", "slug", "portfolio_id", "agent__model", "agent__name", "agent__kind")
     rows = season.entries.order_by("number").values_list(*told)
     return [
-        Contestant(pk, slug, portfolio_id, model, _name(slug, name, kind, model))
+        Contestant(pk, slug, portfolio_id, model, entry_name(slug, name, kind, model))
         for pk, slug, portfolio_id, model, name, kind in rows
     ]
 
@@ -60,10 +60,11 @@ def entries_of(season: Season) -> list[Entry]:
 def name_of(entry: Entry) -> EntryName:
     """The entry as lists show it; its agent must be loaded."""
     agent = entry.agent
-    return _name(entry.slug, agent.name, agent.kind, agent.model)
+    return entry_name(entry.slug, agent.name, agent.kind, agent.model)
 
 
-def _name(slug: str, name: str, kind: str, model: str) -> EntryName:
+def entry_name(slug: str, name: str, kind: str, model: str) -> EntryName:
+    """The same out of what stands in the rows of an entry and its agent."""
     return EntryName(slug, line(name), KIND_WORDS[kind], model.startswith(SIMULATED_PREFIXES), vendor_of(model))
 
 

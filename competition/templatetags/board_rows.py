@@ -94,7 +94,7 @@ def legend(chart: Chart, season: str = "") -> SafeString:
 
 
 def _of_line(line: Line, season: str) -> str:
-    return escape(line.name) if line.entry is None else _link(address("entry", season, line.slug), line.entry)
+    return escape(line.name) if line.entry is None else linked(line.entry, address("entry", season, line.slug))
 
 
 @register.simple_tag
@@ -102,7 +102,7 @@ def deeds(lines: Sequence[EntryDeed], season: str, week: int) -> SafeString:
     """What entries did in a week of a season, each leading to its turn."""
     told = [
         _DEED.format(
-            who=_link(address("turn", season, week, line.entry.slug), line.entry, ' class="deed-who"'),
+            who=linked(line.entry, address("turn", season, week, line.entry.slug), ' class="deed-who"'),
             mark=mark(line.deed.mark),
             did=escape(line.deed.did),
             quote=f" <q>{escape(line.deed.quote)}</q>" if line.deed.quote else "",
@@ -112,6 +112,7 @@ def deeds(lines: Sequence[EntryDeed], season: str, week: int) -> SafeString:
     return mark_safe("".join(told))  # noqa: S308  # words of entries and of ours are escaped
 
 
-def _link(href: str, entry: EntryName, attributes: str = "") -> str:
+def linked(entry: EntryName, href: str, attributes: str = "") -> str:
+    """The name of an entry leading to `href`, with its label if it is simulated."""
     label = f" {SIMULATED}" if entry.is_simulated else ""
     return f'<a{attributes} href="{href}">{escape(entry.name)}</a>{label}'

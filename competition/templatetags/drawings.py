@@ -10,6 +10,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from competition.pages.charts import Chart
+from competition.pages.figures import Moment
 from competition.pages.pictures import Segment, Spark
 
 register = template.Library()
@@ -41,12 +42,17 @@ def sparkline(spark: Spark | None) -> SafeString:
     )
 
 
+def instant(at: Moment) -> str:
+    """An instant for people and for machines."""
+    return f'<time datetime="{at.iso}">{at.text}</time>'
+
+
 @register.simple_tag
 def chart_rows(chart: Chart) -> SafeString:
     """The figures of each instant of a chart, in a season with its week."""
     rows = []
     for row in chart.rows:
-        at = f'<time datetime="{row.at.iso}">{row.at.text}</time>'
+        at = instant(row.at)
         head = f'<th scope="row">{at}</th>' if row.week is None else f'<th scope="row">{row.week}</th><td>{at}</td>'
         cells = "".join([f'<td class="num">{value}</td>' for value in row.values])
         rows.append(f"<tr>{head}{cells}</tr>\n")
