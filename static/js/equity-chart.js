@@ -1,29 +1,17 @@
-// Draws the equity chart over its still picture, from the JSON beside it or at an address. Without this script, and
-// until the library is here, the picture stays. Where the page names the library, it is fetched after everything else.
+// Draws the equity chart over its still picture, from the JSON beside it or at an address. Until then, the picture stays.
 (() => {
   const plot = document.querySelector("[data-chart]");
   if (!plot) return;
 
   const LABEL_HALF = 20; // pixels
 
-  const library = () =>
-    new Promise((done, failed) => {
-      if (window.LightweightCharts) return done();
-      const script = document.createElement("script");
-      script.addEventListener("load", done);
-      script.addEventListener("error", () => failed(new Error(`${script.src} could not be loaded`)));
-      script.src = plot.dataset.library;
-      document.head.append(script);
-    });
   const figures = async () => {
     if (!plot.dataset.figures) return JSON.parse(document.getElementById(plot.dataset.chart).textContent);
     const answer = await fetch(plot.dataset.figures);
     if (!answer.ok) throw new Error(`${plot.dataset.figures} answered ${answer.status}`);
     return answer.json();
   };
-  const begin = () => Promise.all([figures(), library()]).then(([data]) => data.seconds.length < 2 || draw(data));
-  if (document.readyState === "complete") begin();
-  else addEventListener("load", begin);
+  figures().then((data) => data.seconds.length < 2 || draw(data));
 
   function draw(data) {
     const { createChart, LineSeries, LineStyle, CrosshairMode } = window.LightweightCharts;
