@@ -57,6 +57,17 @@ class AccountLook:
     told: tuple[str, ...]
 
     @property
+    def doubt(self) -> str:
+        """Why balances were not judged; empty when they were."""
+        if not self.row.lines or any(line["unexplained"] is not None for line in self.row.lines):
+            return ""
+        if not self.row.is_still:
+            return "Balances were not judged, because orders were under way or something of ours moved meanwhile."
+        return (
+            "Balances were not judged, because nobody had looked at them before; the next look is held against these."
+        )
+
+    @property
     def untold(self) -> int:
         """How many differences are beyond those that are told."""
         return self.row.findings_count - len(self.told)

@@ -21,8 +21,10 @@ if TYPE_CHECKING:  # Unfold's classes are Django's with another look, and carry 
 else:
     from unfold.admin import ModelAdmin, TabularInline
 
-GOOD = frozenset({"answered", "closed", "filled", "hold", "open", "rebalance", "settled"})
-BAD = frozenset({"expired", "held", "late", "missed", "no_answer", "over_budget", "quarantined", "rejected", "silent"})
+GOOD = frozenset({"answered", "closed", "done", "filled", "hold", "open", "rebalance", "settled"})
+BAD = frozenset(
+    {"expired", "failed", "held", "late", "missed", "no_answer", "over_budget", "quarantined", "rejected", "silent"}
+)
 NOTHING = "–"
 
 Column = Callable[[Any], SafeString | str]

@@ -57,7 +57,7 @@ def test_a_look_at_the_account_says_what_was_compared_and_moves_nothing(operator
     told = text_of(operator.get(ASK))
     assert "compared with the ledgers of every entry of There" in told
     assert not Errand.objects.exists(), "nothing happens before the yes"
-    confirmed(operator)
+    assert "because nobody had looked at them before" in page_of(operator, confirmed(operator))
     errand = confirmed(operator)
     assert errand.state == ErrandState.DONE
     shown = page_of(operator, errand)
