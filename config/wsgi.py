@@ -11,8 +11,9 @@ os.environ.setdefault("PGAPPNAME", "web")
 
 site = get_wsgi_application()
 
-from competition.front.layer import Front  # noqa: E402  it knows the models, which are there only now
+from competition.front.bodies import Bodies  # noqa: E402  it knows the models, which are there only now
+from competition.front.layer import Front  # noqa: E402  as above
 
 import_module(settings.ROOT_URLCONF)  # every page's code, so that no visitor waits for it
-application = Front(site, settings.ALLOWED_HOSTS, behind_proxy=settings.BEHIND_TLS_PROXY)
+application = Front(Bodies(site), settings.ALLOWED_HOSTS, behind_proxy=settings.BEHIND_TLS_PROXY)
 look_seldom()

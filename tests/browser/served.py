@@ -47,9 +47,9 @@ def served(template: str, name: str, fill: Callable[[], dict[str, str]]) -> Iter
     with database(name, template=template):
         with connected_to(name):
             pages = fill()
-            url = _url_of(name)
+            environ = environ_of(name)
         port = free_port()
-        with web(port, {**os.environ, "DATABASE_URL": url}):
+        with web(port, environ):
             yield Site(f"http://127.0.0.1:{port}", name, pages)
 
 
@@ -87,8 +87,9 @@ def pages_of(asked: Asked) -> dict[str, str]:
     }
 
 
-def _url_of(name: str) -> str:
-    """The address of this session's server with another database in it."""
+def environ_of(name: str) -> dict[str, str]:
+    """The environment of a process that works on this database of this session's server."""
     given = connection.get_connection_params()
     keys = ("host", "port", "user", "password")
-    return "postgresql://?" + "&".join(f"{key}={given[key]}" for key in keys if given.get(key)) + f"&dbname={name}"
+    url = "postgresql://?" + "&".join(f"{key}={given[key]}" for key in keys if given.get(key)) + f"&dbname={name}"
+    return {**os.environ, "DATABASE_URL": url, "ALLOWED_HOSTS": "127.0.0.1"}
