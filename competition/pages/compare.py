@@ -170,7 +170,7 @@ def _deeds(chosen: Sequence[Contestant], season: Season, progress: Progress) -> 
     turns = Turn.objects.filter(entry__in=[entry.id for entry in chosen], cycle__number__gt=newest - WEEKS_SHOWN)
     quote = season.rule_book.quote
     weeks: defaultdict[int, dict[int, tuple[Mark, str]]] = defaultdict(dict)
-    for turn in turns.annotate(week=F("cycle__number")):
+    for turn in turns.only("entry", "state", "verdict", "decision").annotate(week=F("cycle__number")):
         weeks[turn.week][turn.entry_id] = (turn_mark(turn), weights_text(turn, quote))
     return tuple(
         Deeds(week, cells, len(set(cells)) > 1)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from market.core.canonical import utc_text
 
@@ -64,6 +65,7 @@ def price(amount: Decimal) -> str:
     return money(amount) if amount >= 100 else quantity(Decimal(f"{amount:.6g}"))
 
 
+@lru_cache(maxsize=4096)  # the same instants stand on page after page
 def moment(at: datetime) -> Moment:
     """Minutes for the eye, seconds only where there are any."""
     at = at.astimezone(UTC).replace(microsecond=0)

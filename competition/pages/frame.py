@@ -7,6 +7,7 @@ another one in its place.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
@@ -140,7 +141,9 @@ def _links(listed: Sequence[tuple[str, str]]) -> tuple[Link, ...]:
     return tuple(Link(reverse("season", args=[slug]), line(name)) for slug, name in listed)
 
 
+@cache
 def _public() -> QuerySet[Season]:
+    """The query to go on from, put together once: it is never asked itself."""
     scripted = Q.create([Q(agent__model__startswith=prefix) for prefix in SIMULATED_PREFIXES], connector=Q.OR)
     offline = Entry.objects.filter(scripted, season=OuterRef("pk"))
     beat = Heartbeat.objects.order_by("-at").values("at")[:1]

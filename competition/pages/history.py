@@ -13,13 +13,14 @@ from competition.pages.behaviour import Flow, Week, usd
 from competition.pages.figures import NOTHING, Moment, basis_points, moment, money, price, quantity
 from competition.pages.frame import NotThere
 from competition.pages.names import EntryName, entry_name
-from competition.pages.words import Deed, deed_of, weights_text
+from competition.pages.words import DEED_COLUMNS, Deed, deed_of, weights_text
 from portfolio.core.orders import Side
 from portfolio.models import Fill, Portfolio
 
 PAGE_LENGTH = 26  # half a year of weeks
 PAGES_MAX = 1_000_000
 
+_DECIDED = (*DEED_COLUMNS, "traded", "fees", "value_after", "cycle__number", "cycle__deadline_at")
 _ENTRY, _AGENT = "order__portfolio__entry", "order__portfolio__entry__agent"
 _TRADE_COLUMNS = (
     *("order__cycle_number", "at", "order__side", "symbol", "quantity", "price", "order__reference_price"),
@@ -89,7 +90,7 @@ def page_number(text: str) -> int:
 
 def decisions_of(entry: Entry, page: int, weeks: Sequence[Week], flows: Mapping[int, Flow]) -> Decisions:
     """A page of turns, newest first, each with what moved and what asking for it cost: one query."""
-    turns = Turn.objects.filter(entry=entry).select_related("cycle").order_by("-cycle__number")
+    turns = Turn.objects.filter(entry=entry).select_related("cycle").only(*_DECIDED).order_by("-cycle__number")
     rows = list(turns[(page - 1) * PAGE_LENGTH : page * PAGE_LENGTH + 1])
     shown = rows[:PAGE_LENGTH]
     costs = {week.number: usd(week.usd) for week in weeks}

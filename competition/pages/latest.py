@@ -10,10 +10,15 @@ from django.db.models import Sum
 from competition.models import Cycle, Turn
 from competition.pages.figures import Moment, moment
 from competition.pages.names import EntryName, name_of
-from competition.pages.words import Deed, Traded, deed_of
+from competition.pages.words import DEED_COLUMNS, Deed, Traded, deed_of
 from portfolio.models import Fill
+from portfolio.one_of import OneOf
 
 DEEDS_MAX = 24  # a board in words, not a second list of everybody
+_TOLD = (
+    *DEED_COLUMNS,
+    *("entry__slug", "entry__portfolio", "entry__agent__name", "entry__agent__kind", "entry__agent__model"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ def latest_of(cycle: Cycle, quote: str, entries_count: int) -> Latest:
 
 def deeds_in(cycle: Cycle, quote: str, first: int, most: int) -> tuple[EntryDeed, ...]:
     """What was done in a cycle, by number of the entry, `most` behind the first `first`: two queries."""
-    rows = Turn.objects.filter(cycle=cycle).select_related("entry__agent").order_by("entry__number")
+    rows = Turn.objects.filter(cycle=cycle).select_related("entry__agent").only(*_TOLD).order_by("entry__number")
     turns = list(rows[first : first + most])
     traded = traded_by_portfolio([turn.entry.portfolio_id for turn in turns], cycle.number)
     return tuple(
@@ -52,7 +57,7 @@ def deeds_in(cycle: Cycle, quote: str, first: int, most: int) -> tuple[EntryDeed
 def traded_by_portfolio(portfolio_ids: Sequence[int], cycle_number: int) -> dict[int, Traded]:
     """Amount in quote that each portfolio's fills moved in one cycle, by side and symbol: one query."""
     rows = (
-        Fill.objects.filter(order__portfolio__in=portfolio_ids, order__cycle_number=cycle_number)
+        Fill.objects.filter(OneOf("order__portfolio", portfolio_ids), order__cycle_number=cycle_number)
         .values_list("order__portfolio_id", "order__side", "symbol")
         .annotate(amount=Sum("quote_amount"))
         .order_by()

@@ -32,6 +32,9 @@ _QUARANTINED = ("Set aside", "triangle", "failed")
 _PROVISIONAL = ("Provisional", "half", "running")
 _WAITING = ("Being asked", "half", "running")
 
+# what of a turn its deed is made of
+DEED_COLUMNS = ("state", "verdict", "verdict_reason", "decision", "violations", "trade_reason", "skipped")
+
 # amount in quote by (side, symbol)
 Traded = Mapping[tuple[str, str], Decimal]
 
