@@ -46,9 +46,7 @@ _TRADE = """\
 
 
 @register.simple_tag
-def decision_lines(
-    lines: Sequence[DecisionLine], season: str, entry: EntryName, has_cost: bool
-) -> SafeString:
+def decision_lines(lines: Sequence[DecisionLine], season: str, entry: EntryName, has_cost: bool) -> SafeString:
     """Decisions of an entry, each leading to its turn, and in a firm to its roles."""
     drawn = [
         _DECISION.format(
