@@ -1,0 +1,81 @@
+"""While an answer is held back the page says what it waits for; what is dear is fetched when it has been painted."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.reading import Watched
+from tests.browser.served import Site
+
+LIBRARY = re.compile(r"/lightweight-charts")
+
+
+@contextmanager
+def held_back(page: Page, address: re.Pattern[str]) -> Iterator[list[Route]]:
+    """What is asked of such addresses in here is answered when this ends."""
+    waiting: list[Route] = []
+    page.route(address, lambda route: waiting.append(route))
+    yield waiting
+    for route in waiting:
+        route.continue_()
+    page.unroute(address)
+
+
+def test_a_board_that_is_asked_for_again_is_dimmed_until_it_comes(site: Site, page: Page) -> None:
+    page.goto(site.of("board"))
+    board = page.locator("#board")
+    with held_back(page, re.compile(r"kind=baseline")) as waiting:
+        page.get_by_role("link", name="Baselines").click()
+        expect(page.locator("#board .htmx-request")).to_have_count(1)
+        expect(page.locator(".board")).to_have_css("opacity", "0.5")
+        assert len(waiting) == 1
+    expect(board.locator("tbody .kind").first).to_have_text("baseline")
+    expect(page.locator(".board")).to_have_css("opacity", "1")
+
+
+def test_an_estimate_that_is_made_anew_is_busy_and_the_button_stays(site: Site, page: Page) -> None:
+    watched = Watched(page)
+    page.goto(site.of("backtest form"))
+    estimate = page.locator("#estimate")
+    with held_back(page, re.compile(r"/check/")):
+        page.get_by_label("Capital").fill("-1")
+        expect(estimate).to_have_attribute("aria-busy", "true")
+        expect(estimate).to_have_css("opacity", "0.5")
+    expect(page.locator("#error-capital")).to_contain_text("leaves nothing to invest")
+    expect(page.locator("#estimate")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#estimate")).to_have_css("opacity", "1")
+    assert watched.refused() == []
+
+
+def test_who_gets_no_answer_is_not_left_with_a_busy_page(site: Site, page: Page) -> None:
+    page.goto(site.of("backtests"))
+    page.route(re.compile(r"state=failed"), lambda route: route.abort())
+    page.locator("#state-failed").click()
+    expect(page.locator("#list")).not_to_have_attribute("aria-busy", "true")
+    expect(page.locator("#list")).to_have_css("opacity", "1")
+    page.unroute(re.compile(r"state=failed"))
+    page.locator("#state-failed").click()
+    page.wait_for_url("**state=failed**")
+
+
+def test_the_chart_library_is_asked_for_only_when_the_page_has_been_painted(site: Site, page: Page) -> None:
+    with held_back(page, LIBRARY) as waiting:
+        with page.expect_request(LIBRARY):
+            page.goto(site.of("board"))
+        assert page.evaluate("document.readyState") == "complete", "the page waited for it"
+        assert page.evaluate("performance.getEntriesByName('first-contentful-paint').length") == 1
+        assert len(waiting) == 1
+        expect(page.locator(".chart-still")).to_be_visible()
+        expect(page.locator(".leaderboard tbody tr").first).to_be_visible()
+        assert page.locator("head script[src*=lightweight]").evaluate("(one) => one.async") is False
+    expect(page.locator(".chart-plot.is-drawn canvas").first).to_be_visible()
+
+
+def test_a_page_without_a_chart_asks_for_no_library(site: Site, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    for kind in ("rules", "status", "seasons", "backtest form"):
+        page.goto(site.of(kind), wait_until="networkidle")
+    assert not [url for url in asked if LIBRARY.search(url)]
