@@ -272,7 +272,10 @@ def _assumptions(notes: Mapping[str, Any], runs: Sequence[BacktestRun]) -> tuple
 def _asked(run: BacktestRun, asking: Mapping[str, Any]) -> tuple[str, str]:
     """What asking a model came to."""
     cost = exact_usd(Decimal(asking["usd"]))
-    return line(run.name), f"{cost} USD for {asking['asked']:,} questions; {asking['answered_before']:,} known before"
+    told = f"{cost} USD for {asking['asked']:,} questions; {asking['answered_before']:,} known before"
+    if unanswered := asking.get("unanswered", 0):  # results of earlier versions do not say
+        told += f"; {unanswered:,} got no answer, and would be asked and paid for again in another backtest"
+    return line(run.name), told
 
 
 def _holes(notes: Mapping[str, Any]) -> tuple[str, ...]:

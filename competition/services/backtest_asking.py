@@ -26,6 +26,7 @@ from agents.kept_replies import keep_answer, kept_answer, question_sha256
 from agents.models import Agent, Attempt, AttemptOutcome
 from agents.models import Brief as BriefRow
 from agents.prices import parameters_of
+from competition.backtest_models import Backtest
 from competition.core.backtest_parameters import AgentSpec
 from competition.core.rules import Rules
 from competition.services.asking import end_attempt
@@ -38,8 +39,9 @@ ALIVE_EVERY_S = 5.0
 
 @dataclass(slots=True)
 class Interview:
-    """Asks one agent in one backtest. `alive` is called every few seconds while an answer is awaited; what it raises
-    ends the question. `asked` and `known` count the questions that were put and those that were answered before."""
+    """Asks one agent in one backtest, which somebody wanted played at `since`. `alive` is called every few seconds
+    while an answer is awaited; what it raises ends the question. `asked` and `known` count the questions that were put
+    and those that were answered before, `unanswered` those that got no answer at all."""
 
     key: str
     agent: Agent
@@ -48,8 +50,10 @@ class Interview:
     terms: Terms
     runners: Runners
     alive: Callable[[], None]
+    since: datetime
     asked: int = 0
     known: int = 0
+    unanswered: int = 0
     usd: Decimal = Decimal(0)
     last_reply: str = field(default="", repr=False)
 
@@ -59,13 +63,27 @@ class Interview:
         sha256 = question_sha256(question)
         answer: Answer | NoAnswer | None = kept_answer(sha256)
         self.known += answer is not None
-        for _ in range(0 if answer else self.rules.attempts_max):
+        tries = 0 if answer else max(self.rules.attempts_max - self._tried_in_vain(question), 0)
+        answer = answer or NoAnswer(f"no answer in any of {self.rules.attempts_max} tries", calls_known=False)
+        for _ in range(tries):
             answer = self._put(question, sha256)
             if isinstance(answer, Answer):
                 break
-        assert answer is not None  # attempts_max is above 0
+        self.unanswered += isinstance(answer, NoAnswer)
         self.last_reply = answer.text if isinstance(answer, Answer) else ""
         return answer
+
+    def _tried_in_vain(self, question: Question) -> int:
+        """How often a worker that is gone has asked this and paid for nothing, since it was last wanted played."""
+        return Attempt.objects.filter(
+            brief__agent=self.agent,
+            brief__turn=None,
+            brief__sha256=question.brief.sha256,
+            objections=[asdict(objection) for objection in question.objections],
+            outcome=AttemptOutcome.NO_ANSWER,
+            started_at__gte=self.since,
+            reservation__scopes__contains=[account_of(self.key)],
+        ).count()
 
     def _question(self, brief: Brief, objections: tuple[Violation, ...]) -> Question:
         agent = self.agent
@@ -173,7 +191,8 @@ def interview(
     agent = agent_row(spec)
     terms = terms_for([agent], runners.clock())
     cap = terms.caps.usd_per_season
-    return Interview(key, agent, rules, cap if max_usd is None else min(max_usd, cap), terms, runners, alive)
+    since = Backtest.objects.values_list("requested_at", flat=True).get(key=key)
+    return Interview(key, agent, rules, cap if max_usd is None else min(max_usd, cap), terms, runners, alive, since)
 
 
 def agent_row(spec: AgentSpec) -> Agent:

@@ -73,7 +73,10 @@ class BacktestCost:
         questions = sum(agent.questions for agent in self.agents)
         took = timedelta(seconds=round(self.seconds))
         cost = f"about {plain(self.total.expected_usd)} USD, at the very most {plain(self.total.worst_usd)}"
-        return f"{questions} questions to models: {cost}; about {took}. What was answered before costs nothing."
+        return (
+            f"{questions} questions to models: {cost}; about {took}. What was answered before costs nothing; "
+            "what was asked before and got no answer is asked again, and paid for again."
+        )
 
 
 def cost_of(parameters: BacktestParameters, caps: Caps, now: datetime) -> BacktestCost:
@@ -103,6 +106,11 @@ def cost_problems(parameters: BacktestParameters, cost: BacktestCost) -> dict[st
 def is_asked(model: str) -> bool:
     """Whether this agent is asked through a runner; the house and scripted models decide in process."""
     return not model.startswith((*OF_THE_HOUSE, SCRIPTED))
+
+
+def may_cost(model: str) -> bool:
+    """Whether anybody could be paid for what this agent is asked, whatever prices are today."""
+    return is_asked(model) and makes_calls_of_ours(model)
 
 
 def models_behind(spec: AgentSpec) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from competition.core.backtest_parameters import (
 from competition.core.contamination import contamination
 from competition.core.rule_problems import rule_problems
 from competition.services.backtest_checks import CHECKS
-from competition.services.backtest_costs import cost_of, cost_problems, models_behind
+from competition.services.backtest_costs import cost_of, cost_problems, may_cost, models_behind
 from competition.services.backtests import Asker, request_backtest
 from market.core.candles import TIMEFRAME_S
 from market.core.symbols import UnknownSymbol, symbols_content
@@ -95,7 +95,9 @@ def parameters_from(wish: BacktestWish) -> BacktestParameters:
         problems = problems or dict(check(parameters, wish.max_candles))
     if problems:
         raise BacktestRefused(problems)
-    return parameters
+    if any(may_cost(agent.model) for agent in parameters.agents):
+        return parameters
+    return BacktestParameters.model_validate({**fields, "max_usd": None})  # it bounds nothing, and makes no other one
 
 
 def data_of(parameters: BacktestParameters) -> dict[str, Any]:

@@ -30,7 +30,12 @@ class Voice:
         found: dict[str, Any] = {}
         if self.interview is not None:
             talk = self.interview
-            found["asking"] = {"asked": talk.asked, "answered_before": talk.known, "usd": str(talk.usd)}
+            found["asking"] = {
+                "asked": talk.asked,
+                "answered_before": talk.known,
+                "unanswered": talk.unanswered,
+                "usd": str(talk.usd),
+            }
         if self.mask is not None:
             found["mask"] = dict(self.mask.names)
         return found

@@ -115,7 +115,12 @@ def test_a_model_is_asked_at_every_moment_and_every_call_is_on_record() -> None:
     desk = Desk(half_in)
     found = played(desk)
     assert found.status.error == ""
-    assert asking(found) == {"asked": MOMENTS, "answered_before": 0, "usd": "0.008000000"}  # 1,000 in and 100 out
+    assert asking(found) == {
+        "asked": MOMENTS,
+        "answered_before": 0,
+        "unanswered": 0,
+        "usd": "0.008000000",
+    }  # 1,000 in and 100 out
     assert len(desk.questions) == MOMENTS == Call.objects.count() == KeptReply.objects.count()
     assert {question.seconds for question in desk.questions} == {1200.0}
     assert all(question.allowance.usd > 0 and question.cards for question in desk.questions)
@@ -133,7 +138,7 @@ def test_a_firm_is_asked_as_a_firm_and_paid_for_at_the_prices_of_both_its_models
     desk = Desk(half_in)
     found = played(desk, agents=("firm",), max_usd="5")
     assert {(question.kind, len(question.cards)) for question in desk.questions} == {("firm", 2)}
-    assert asking(found) == {"asked": MOMENTS, "answered_before": 0, "usd": "0.008000000"}
+    assert asking(found) == {"asked": MOMENTS, "answered_before": 0, "unanswered": 0, "usd": "0.008000000"}
     alone = Desk(half_in)
     assert asking(played(alone, max_usd="5"))["asked"] == MOMENTS  # another question: a firm's replies are its own
 
@@ -144,7 +149,7 @@ def test_the_same_questions_again_cost_nothing() -> None:
     again = played(silent, max_usd="2")  # another backtest of the same questions
     assert again.status.key != first.status.key
     assert silent.questions == []
-    assert asking(again) == {"asked": 0, "answered_before": MOMENTS, "usd": "0"}
+    assert asking(again) == {"asked": 0, "answered_before": MOMENTS, "unanswered": 0, "usd": "0"}
     assert again.agents[0].postings_sha256 == first.agents[0].postings_sha256
 
 
