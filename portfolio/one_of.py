@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, Lookup
 
+from portfolio.prepared import Given
+
 if TYPE_CHECKING:
-    Numbers = Lookup[list[int]]
+    Numbers = Lookup[list[int] | Given]
 else:
     Numbers = Lookup  # takes no argument when it runs
 
@@ -20,8 +22,8 @@ class OneOf(Numbers):
     lookup_name = "one_of"
     prepare_rhs = False
 
-    def __init__(self, column: str, numbers: Collection[int]) -> None:
-        super().__init__(F(column), list(numbers))
+    def __init__(self, column: str, numbers: Collection[int] | Given) -> None:
+        super().__init__(F(column), numbers if isinstance(numbers, Given) else list(numbers))
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         column, params = self.process_lhs(compiler, connection)

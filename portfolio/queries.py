@@ -11,18 +11,22 @@ from portfolio.models import Journal as JournalRow
 from portfolio.models import Portfolio
 from portfolio.models import Posting as PostingRow
 from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared
 
-
-def books_of(portfolio_ids: Sequence[int]) -> dict[int, Book]:
-    """The book of each portfolio, by id: one query for all."""
-    sums = (
-        PostingRow.objects.filter(OneOf("portfolio", portfolio_ids), account=Account.ENTRY.value)
+_BALANCES = Prepared(
+    lambda: (
+        PostingRow.objects.filter(OneOf("portfolio", Given("portfolios")), account=Account.ENTRY.value)
         .values_list("portfolio_id", "asset")
         .annotate(total=Sum("amount"))
         .order_by("portfolio_id", "asset")
     )
+)
+
+
+def books_of(portfolio_ids: Sequence[int]) -> dict[int, Book]:
+    """The book of each portfolio, by id: one query for all."""
     balances: dict[int, dict[str, Decimal]] = {portfolio_id: {} for portfolio_id in portfolio_ids}
-    for portfolio_id, asset, total in sums:
+    for portfolio_id, asset, total in _BALANCES.rows(portfolios=list(portfolio_ids)):
         if total:
             balances[portfolio_id][asset] = total
     return {portfolio_id: Book(amounts) for portfolio_id, amounts in balances.items()}

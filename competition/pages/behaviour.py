@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from agents.models import AttemptOutcome
 from competition.core.paired import overlap
@@ -19,6 +20,7 @@ from competition.pages.words import VERDICT_MARKS, Traded
 from portfolio.core.decisions import VALID_VERDICTS
 from portfolio.core.orders import Side
 from portfolio.models import Fill, Portfolio
+from portfolio.prepared import Given, Prepared
 
 WEEKS_NAMED_MAX = 12
 _ATTEMPTS = "brief__attempts"
@@ -84,17 +86,36 @@ class Behaviour:
     failures: Failures
 
 
+def _flows() -> QuerySet[Fill, tuple[Any, ...]]:
+    moved = Fill.objects.filter(order__portfolio=Given("portfolio"))
+    fee = Sum("fee", filter=Q(fee_asset=Given("quote")))
+    sums = moved.values_list("order__cycle_number", "order__side", "symbol").annotate(
+        amount=Sum("quote_amount"), fee=fee
+    )
+    return sums.order_by()
+
+
+def _weeks() -> QuerySet[Turn, tuple[Any, ...]]:
+    lost = [AttemptOutcome.NO_ANSWER, AttemptOutcome.LATE]
+    told = ("cycle__number", "state", "verdict", "violations", "decision__confidence")
+    turns = Turn.objects.filter(entry=Given("entry")).values_list(*told, "traded", "value_before", "value_after")
+    asked = turns.annotate(
+        attempts=Count(_ATTEMPTS),
+        repairs=Count(_ATTEMPTS, filter=~Q(**{f"{_ATTEMPTS}__objections": []})),
+        unanswered=Count(_ATTEMPTS, filter=Q(**{f"{_ATTEMPTS}__outcome__in": lost})),
+        usd=Sum(f"{_ATTEMPTS}__cost_usd", default=_ZERO),
+    )
+    return asked.order_by("cycle__number")
+
+
+_FLOWS, _WEEKS = Prepared(_flows), Prepared(_weeks)
+
+
 def flows_of(portfolio: Portfolio) -> dict[int, Flow]:
     """What moved in each cycle with fills, by its number: one query."""
-    rows = (
-        Fill.objects.filter(order__portfolio=portfolio)
-        .values_list("order__cycle_number", "order__side", "symbol")
-        .annotate(amount=Sum("quote_amount"), fee=Sum("fee", filter=Q(fee_asset=portfolio.quote)))
-        .order_by()
-    )
     traded: defaultdict[int, dict[tuple[str, str], Decimal]] = defaultdict(dict)
     cash: defaultdict[int, Decimal] = defaultdict(Decimal)
-    for cycle, side, symbol, amount, fee in rows:
+    for cycle, side, symbol, amount, fee in _FLOWS.rows(portfolio=portfolio.id, quote=portfolio.quote):
         traded[cycle][side, symbol] = amount
         cash[cycle] += (amount if side == Side.SELL else -amount) - (fee or _ZERO)
     return {cycle: Flow(traded[cycle], cash[cycle]) for cycle in traded}
@@ -102,25 +123,12 @@ def flows_of(portfolio: Portfolio) -> dict[int, Flow]:
 
 def weeks_of(entry: Entry) -> tuple[Week, ...]:
     """Every turn of an entry with what asking for it took, oldest first: one query."""
-    lost = [AttemptOutcome.NO_ANSWER, AttemptOutcome.LATE]
-    told = ("cycle__number", "state", "verdict", "violations", "decision__confidence")
-    rows = (
-        Turn.objects.filter(entry=entry)
-        .values_list(*told, "traded", "value_before", "value_after")
-        .annotate(
-            attempts=Count(_ATTEMPTS),
-            repairs=Count(_ATTEMPTS, filter=~Q(**{f"{_ATTEMPTS}__objections": []})),
-            unanswered=Count(_ATTEMPTS, filter=Q(**{f"{_ATTEMPTS}__outcome__in": lost})),
-            usd=Sum(f"{_ATTEMPTS}__cost_usd", default=_ZERO),
-        )
-        .order_by("cycle__number")
-    )
     return tuple(
         Week(
             *(number, state, verdict, tuple(line(str(broken["rule"])) for broken in violations), *rest),
             *([] if confidence is None else [Decimal(confidence)]),
         )
-        for number, state, verdict, violations, confidence, *rest in rows
+        for number, state, verdict, violations, confidence, *rest in _WEEKS.rows(entry=entry.id)
     )
 
 

@@ -17,12 +17,16 @@ from competition.pages.lead import Lead, extremes_of, lead_of
 from competition.pages.names import Contestant, EntryName, contestants_of, names_by_slug
 from competition.pages.progress import Hand, Later, Progress, clock_of, later_of
 from competition.pages.provisional import board_notes
-from competition.pages.table import Table, shown_of, standing_rows, table_of
+from competition.pages.table import Table, shown_of, standing_columns, table_of
 from competition.pages.windows import seen_as_wished
+from portfolio.prepared import Given, Prepared
 
 BY_LOT, EQUAL_WEIGHT = "baseline/random", "baseline/equal-weight"
 LINES_MAX = 24  # more cannot be told apart
 ZERO = Decimal(0)
+_BOARD = Prepared(
+    lambda: standing_columns(Standing.objects.current().filter(cycle=Given("cycle"))).order_by("position")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ def standings_of(closed: Cycle | None, entries: Sequence[Contestant], rules: Rul
         start = [Result(entry.slug, (rules.capital,), ZERO, ZERO, ZERO, due=0, valid=0) for entry in entries]
         return rank(start, rules)
     slugs = {entry.id: entry.slug for entry in entries}
-    return standing_rows(Standing.objects.current().filter(cycle=closed).order_by("position"), slugs)
+    return tuple(StandingRow(slugs[entry_id], *row) for entry_id, *row in _BOARD.rows(cycle=closed.id))
 
 
 def equity_chart(season: Season, progress: Progress) -> Chart:

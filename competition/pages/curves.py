@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
-from django.db.models import F, Min, StringAgg, TextField, Value
+from django.db.models import DecimalField, F, Min, QuerySet, StringAgg, TextField, Value
 from django.db.models.functions import Cast, Round
 
 from competition.pages.charts import Chart, Stroke, drawn
@@ -14,6 +15,7 @@ from competition.pages.names import EntryName
 from competition.pages.pictures import HUES
 from portfolio.models import Valuation
 from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared
 
 POINTS_MAX = 90
 SPARK_POINTS_MAX = 30
@@ -49,16 +51,32 @@ def thinned(last: int, most: int) -> tuple[int, ...]:
     return tuple(sorted({round(index * last / (most - 1)) for index in range(most)}))
 
 
-def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) -> Curves:
-    """The curves of these portfolios from the start to `last_week`: one query."""
-    weeks_shown = thinned(last_week, POINTS_MAX)
-    rows = Valuation.objects.current().filter(OneOf("portfolio", portfolio_ids), OneOf("cycle_number", weeks_shown))
+def joined(figure: str | Round, order: str) -> StringAgg:
+    """A figure of all rows of a group as one text: thousands of rows cost more to take apart than as many words."""
+    return StringAgg(Cast(figure, TextField()), delimiter=Value(" "), order_by=order)
+
+
+def _curves() -> QuerySet[Valuation, tuple[Any, ...]]:
+    """For each week who was valued and at how much, where the start capital is 100."""
+    capital = Given("capital", DecimalField())
+    rows = Valuation.objects.current().filter(
+        OneOf("portfolio", Given("portfolios")), OneOf("cycle_number", Given("weeks"))
+    )
     by_week = rows.values("cycle_number").annotate(
         first=Min("at"),
         whose=joined("portfolio_id", "portfolio_id"),
         worth=joined(Round(F("value") / capital * 100, precision=2), "portfolio_id"),
     )
-    found = list(by_week.order_by("cycle_number").values_list("cycle_number", "first", "whose", "worth"))
+    return by_week.order_by("cycle_number").values_list("cycle_number", "first", "whose", "worth")
+
+
+_CURVES = Prepared(_curves)
+
+
+def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) -> Curves:
+    """The curves of these portfolios from the start to `last_week`: one query."""
+    weeks = thinned(last_week, POINTS_MAX)
+    found = _CURVES.rows(portfolios=list(portfolio_ids), weeks=list(weeks), capital=capital)
     # who was valued is the same in every week, as a rule, and is taken apart once
     places = {whose: {int(key): place for place, key in enumerate(whose.split())} for _, _, whose, _ in found}
     return Curves(
@@ -67,11 +85,6 @@ def read_curves(portfolio_ids: Sequence[int], last_week: int, capital: Decimal) 
         places=tuple(places[whose] for _, _, whose, _ in found),
         values=tuple(worth.split() for *_, worth in found),
     )
-
-
-def joined(figure: str | Round, order: str) -> StringAgg:
-    """A figure of all rows of a group as one text: thousands of rows cost more to take apart than as many words."""
-    return StringAgg(Cast(figure, TextField()), delimiter=Value(" "), order_by=order)
 
 
 def spark_values(values: Sequence[str | None]) -> list[str | None]:

@@ -20,9 +20,11 @@ from competition.pages.holdings import CASH, Holding, PricedBook, book_and_other
 from competition.pages.names import EntryName, habit, name_of, spoken
 from competition.pages.pictures import Segment, hues_of, segments
 from competition.pages.progress import Progress
-from competition.pages.table import standing_rows
+from competition.pages.table import standing_columns
 from competition.pages.text import line
 from competition.pages.versions import Version, versions_of
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared
 
 LINKS_MAX = 30
 
@@ -68,6 +70,11 @@ class EntryPage:
     trades: Trades
     exports: tuple[ExportLink, ...]
     quote: str
+
+
+_STANDINGS = Prepared(
+    lambda: standing_columns(Standing.objects.current().filter(OneOf("entry", Given("entries")), cycle=Given("cycle")))
+)
 
 
 def pair_named(season: Season, slug: str) -> tuple[Entry, Entry | None]:
@@ -146,8 +153,9 @@ def _models(agent: Agent) -> tuple[tuple[str, str], ...]:
 def standings_of_pair(pair: Sequence[Entry], progress: Progress) -> dict[str, StandingRow]:
     if not progress.closed:
         return {}
-    rows = Standing.objects.current().filter(cycle=progress.closed, entry__in=pair)
-    return {row.entry: row for row in standing_rows(rows, {entry.id: entry.slug for entry in pair})}
+    slugs = {entry.id: entry.slug for entry in pair}
+    rows = _STANDINGS.rows(cycle=progress.closed.id, entries=list(slugs))
+    return {slugs[entry_id]: StandingRow(slugs[entry_id], *row) for entry_id, *row in rows}
 
 
 def _figures(ours: StandingRow | None, theirs: StandingRow | None, rules: Rules) -> tuple[KeyFigure, ...]:

@@ -20,6 +20,7 @@ from competition.models import Entry, Heartbeat, Season
 from competition.pages.figures import Moment
 from competition.pages.stale import stale_since
 from competition.pages.text import line
+from portfolio.prepared import Prepared
 
 SWITCH_LENGTH = 8
 
@@ -133,8 +134,14 @@ def archive_frame() -> Frame:
 
 def _listed() -> list[tuple[str, str]]:
     """Slug and name of as many seasons as the switch shows, the current one first: one query."""
-    public = Season.objects.exclude(state=SeasonState.DRAFT.value)
-    return list(_current_first(public).values_list("slug", "name")[:SWITCH_LENGTH])
+    return _SWITCH.rows()
+
+
+_SWITCH = Prepared(
+    lambda: _current_first(Season.objects.exclude(state=SeasonState.DRAFT.value)).values_list("slug", "name")[
+        :SWITCH_LENGTH
+    ]
+)
 
 
 def _links(listed: Sequence[tuple[str, str]]) -> tuple[Link, ...]:

@@ -13,11 +13,20 @@ from competition.pages.names import EntryName, name_of
 from competition.pages.words import DEED_COLUMNS, Deed, Traded, deed_of
 from portfolio.models import Fill
 from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared
 
 DEEDS_MAX = 24  # a board in words, not a second list of everybody
 _TOLD = (
     *DEED_COLUMNS,
     *("entry__slug", "entry__portfolio", "entry__agent__name", "entry__agent__kind", "entry__agent__model"),
+)
+_TRADED = Prepared(
+    lambda: (
+        Fill.objects.filter(OneOf("order__portfolio", Given("portfolios")), order__cycle_number=Given("cycle"))
+        .values_list("order__portfolio_id", "order__side", "symbol")
+        .annotate(amount=Sum("quote_amount"))
+        .order_by()
+    )
 )
 
 
@@ -56,13 +65,7 @@ def deeds_in(cycle: Cycle, quote: str, first: int, most: int) -> tuple[EntryDeed
 
 def traded_by_portfolio(portfolio_ids: Sequence[int], cycle_number: int) -> dict[int, Traded]:
     """Amount in quote that each portfolio's fills moved in one cycle, by side and symbol: one query."""
-    rows = (
-        Fill.objects.filter(OneOf("order__portfolio", portfolio_ids), order__cycle_number=cycle_number)
-        .values_list("order__portfolio_id", "order__side", "symbol")
-        .annotate(amount=Sum("quote_amount"))
-        .order_by()
-    )
     traded: defaultdict[int, dict[tuple[str, str], Decimal]] = defaultdict(dict)
-    for portfolio_id, side, symbol, amount in rows:
+    for portfolio_id, side, symbol, amount in _TRADED.rows(portfolios=list(portfolio_ids), cycle=cycle_number):
         traded[portfolio_id][side, symbol] = amount
     return dict(traded)

@@ -11,10 +11,20 @@ from agents.core.rule_parameters import RULE_PARAMETERS
 from agents.models import SIMULATED_PREFIXES, Agent, AgentKind
 from competition.models import Entry, Season
 from competition.pages.text import line
+from portfolio.prepared import Given, Prepared
 
 HOUSE = "house"
 RESELLERS = frozenset({"openrouter"})  # who passes on the models of others: the vendor is the next part
 KIND_WORDS: Mapping[str, str] = {AgentKind.SINGLE: "model", AgentKind.FIRM: "firm", AgentKind.BASELINE: "baseline"}
+
+
+_CONTESTANTS = Prepared(
+    lambda: (
+        Entry.objects.filter(season=Given("season"))
+        .order_by("number")
+        .values_list("id", "slug", "portfolio_id", "agent__model", "agent__name", "agent__kind")
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +54,9 @@ class Contestant:
 
 def contestants_of(season: Season) -> list[Contestant]:
     """Everyone in the season, by number: one query, and no model of a row."""
-    told = ("id", "slug", "portfolio_id", "agent__model", "agent__name", "agent__kind")
-    rows = season.entries.order_by("number").values_list(*told)
     return [
         Contestant(pk, slug, portfolio_id, model, entry_name(slug, name, kind, model))
-        for pk, slug, portfolio_id, model, name, kind in rows
+        for pk, slug, portfolio_id, model, name, kind in _CONTESTANTS.rows(season=season.id)
     ]
 
 

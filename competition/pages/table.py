@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
+
+from django.db.models import QuerySet
 
 from competition.core.ranking import StandingRow
-from competition.models import Season, StandingQuerySet
+from competition.models import Season, Standing, StandingQuerySet
 from competition.pages.columns import KINDS, RETURNS, STRETCHES, Heading, Wish, arranged, headings
 from competition.pages.curves import Curves, spark_values
 from competition.pages.figures import NOTHING, Figure, money, percent, points, signed_percent
@@ -71,10 +74,9 @@ class Table:
     benchmark: str
 
 
-def standing_rows(rows: StandingQuerySet, slugs: Mapping[int, str]) -> tuple[StandingRow, ...]:
-    """Stored standings as the values the core works with: one query. `slugs` are those of the entries by id."""
-    columns = [field.name for field in fields(StandingRow) if field.name != "entry"]
-    return tuple(StandingRow(slugs[entry_id], *row) for entry_id, *row in rows.values_list("entry_id", *columns))
+def standing_columns(rows: StandingQuerySet) -> QuerySet[Standing, tuple[Any, ...]]:
+    """Whose a standing is, by id, and what else a `StandingRow` is made of, in its order."""
+    return rows.values_list("entry_id", *(field.name for field in fields(StandingRow) if field.name != "entry"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from django.db.models import Subquery, Sum
+from django.db.models import QuerySet, Subquery, Sum
 
 from competition.core.ranking import StandingRow
 from competition.core.rules import Rules
@@ -15,6 +15,7 @@ from competition.pages.curves import joined
 from competition.pages.names import Contestant
 from portfolio.models import Valuation
 from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared
 
 
 class _Before(NamedTuple):
@@ -24,6 +25,32 @@ class _Before(NamedTuple):
     ai_cost: Decimal = Decimal(0)
     due: int = 0
     valid: int = 0
+
+
+def _then() -> QuerySet[Standing, tuple[Any, ...]]:
+    """The board of the last closed week up to `begin`, and which week that is."""
+    earlier = Cycle.objects.closed().filter(season=Given("season"), number__lte=Given("begin")).order_by("-number")
+    boards = Standing.objects.current().filter(
+        cycle__season=Given("season"), cycle__number=Subquery(earlier.values("number")[:1])
+    )
+    return boards.values_list("entry_id", "cycle__number", *_Before._fields)
+
+
+def _worth() -> QuerySet[Valuation, tuple[Any, ...]]:
+    """The values of each portfolio from `first` to `last`, as one text."""
+    weeks = Valuation.objects.current().filter(
+        OneOf("portfolio", Given("portfolios")), cycle_number__range=(Given("first"), Given("last"))
+    )
+    worth = weeks.values("portfolio_id").annotate(worth=joined("value", "cycle_number"))
+    return worth.order_by().values_list("portfolio_id", "worth")
+
+
+def _traded() -> QuerySet[Turn, tuple[Any, ...]]:
+    turns = Turn.objects.filter(cycle__season=Given("season"), cycle__number__range=(Given("first"), Given("last")))
+    return turns.values_list("entry").annotate(traded=Sum("traded")).order_by()
+
+
+_THEN, _WORTH, _TRADED = Prepared(_then), Prepared(_worth), Prepared(_traded)
 
 
 def seen_as_wished(
@@ -38,19 +65,13 @@ def seen_as_wished(
 
 def _stretches(entries: Sequence[Contestant], closed: Cycle, begin: int) -> dict[str, Stretch]:
     """By slug, from after week `begin` to `closed`; from the week before it that closed if it did not."""
-    season = {"cycle__season": closed.season_id}
-    earlier = Cycle.objects.closed().filter(season=closed.season_id, number__lte=begin).order_by("-number")
-    boards = Standing.objects.current().filter(**season, cycle__number=Subquery(earlier.values("number")[:1]))
-    rows = list(boards.values_list("entry_id", "cycle__number", *_Before._fields))
+    season = {"season": closed.season_id}
+    rows = _THEN.rows(**season, begin=begin)
     then = {entry_id: _Before(*before) for entry_id, _, *before in rows}
     first = rows[0][1] if rows else 0
-    weeks = Valuation.objects.current().filter(
-        OneOf("portfolio", [entry.portfolio_id for entry in entries]), cycle_number__range=(first, closed.number)
-    )
-    worth = weeks.values("portfolio_id").annotate(worth=joined("value", "cycle_number"))
-    texts = dict(worth.order_by().values_list("portfolio_id", "worth"))
-    turns = Turn.objects.filter(**season, cycle__number__range=(first + 1, closed.number))
-    traded = dict(turns.values_list("entry").annotate(traded=Sum("traded")).order_by())
+    portfolios = [entry.portfolio_id for entry in entries]
+    texts = dict(_WORTH.rows(portfolios=portfolios, first=first, last=closed.number))
+    traded = dict(_TRADED.rows(**season, first=first + 1, last=closed.number))
     return {
         entry.slug: Stretch(
             tuple(map(Decimal, texts[entry.portfolio_id].split())),

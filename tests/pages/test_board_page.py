@@ -12,7 +12,7 @@ from competition.models import Season
 from competition.pages.columns import COLUMNS, wish_of
 from competition.pages.frame import NotThere
 from competition.pages.names import EntryName, vendor_of
-from competition.pages.table import board_row, shown_of, standing_rows
+from competition.pages.table import board_row, shown_of, standing_columns
 from tests.pages.reading import Page
 from tests.pages.seasons import Played, play_season, running_season
 
@@ -251,4 +251,5 @@ def test_sorting_or_filtering_begins_at_the_first_page(played: Played) -> None:
 def _standing(played: Played) -> StandingRow:
     """The first row of the board of week 6."""
     rows = played.season.cycles.get(number=6).standings.order_by("position")
-    return standing_rows(rows, {entry.id: entry.slug for entry in played.season.entries.all()})[0]
+    entry_id, *figures = standing_columns(rows)[0]
+    return StandingRow(played.season.entries.get(id=entry_id).slug, *figures)

@@ -1,0 +1,67 @@
+"""A query that is put together once answers as the one it is made of, whatever it is asked with."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db.models import Sum
+from pytest_django import DjangoAssertNumQueries
+
+from portfolio.models import Portfolio, Valuation
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared
+
+AT = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+@pytest.fixture
+def books(db: None) -> list[Portfolio]:
+    """Two portfolios, worth 1 and 2 in week 0, and 11 and 12 in week 1."""
+    books = [Portfolio.objects.create(key=f"p{n}", quote="USDT") for n in (1, 2)]
+    for week in (0, 1):
+        for number, book in enumerate(books, 1):
+            Valuation.objects.create(portfolio=book, cycle_number=week, at=AT, value=Decimal(10 * week + number))
+    return books
+
+
+def test_it_is_asked_with_other_values_each_time(
+    books: list[Portfolio], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    worth = Prepared(
+        lambda: (
+            Valuation.objects.filter(portfolio=Given("book"), cycle_number__range=(Given("first"), 1))
+            .order_by("cycle_number")
+            .values_list("cycle_number", "at", "value")
+        )
+    )
+    with django_assert_num_queries(2):
+        assert worth.rows(book=books[0].id, first=0) == [(0, AT, Decimal(1)), (1, AT, Decimal(11))]
+        assert worth.rows(book=books[1].id, first=1) == [(1, AT, Decimal(12))]
+
+
+def test_it_is_put_together_once(books: list[Portfolio]) -> None:
+    built = []
+
+    def build():  # type: ignore[no-untyped-def]
+        built.append(1)
+        return Portfolio.objects.filter(key=Given("key")).values_list("id")
+
+    ids = Prepared(build)
+    assert [ids.rows(key=key) for key in ("p1", "p2", "'; --")] == [[(books[0].id,)], [(books[1].id,)], []]
+    assert built == [1]
+
+
+def test_sums_and_lists_of_numbers_are_what_django_makes_of_them(books: list[Portfolio]) -> None:
+    def sums(among: list[int] | Given):  # type: ignore[no-untyped-def]
+        rows = Valuation.objects.filter(OneOf("portfolio", among)).values_list("cycle_number")
+        return rows.annotate(total=Sum("value")).order_by("cycle_number")
+
+    prepared = Prepared(lambda: sums(Given("among")))
+    for among in ([book.id for book in books], [books[1].id], []):
+        assert prepared.rows(among=among) == list(sums(among))
+
+
+def test_a_value_that_is_not_told_is_an_error(books: list[Portfolio]) -> None:
+    ids = Prepared(lambda: Portfolio.objects.filter(key=Given("key")).values_list("id"))
+    with pytest.raises(KeyError, match="key"):
+        ids.rows(name="p1")
