@@ -62,7 +62,10 @@ class AttemptLink:
 
 @dataclass(frozen=True, slots=True)
 class FirmPage:
-    """`cards` and what follows are empty when nobody has been asked; `raw` is a record that could not be read."""
+    """`cards` and what follows are empty when nobody has been asked; `raw` is a record that could not be read.
+
+    `uncalled` are the roles of which there is no call, each with the reason.
+    """
 
     season: str
     week: int
@@ -77,6 +80,7 @@ class FirmPage:
     quorum: str
     facts: tuple[tuple[str, str], ...]
     cards: tuple[RoleCard, ...]
+    uncalled: tuple[tuple[str, str], ...]
     analysts: tuple[str, ...]
     stances: tuple[StanceLine, ...]
     weights: tuple[WeightLine, ...]
@@ -99,6 +103,7 @@ def firm_page(season: Season, slug: str, number: int, wanted: str) -> FirmPage:
     portfolio_id = turn.entry.portfolio_id
     traded = traded_by_portfolio([portfolio_id], number).get(portfolio_id, {})
     record = minutes or Minutes()
+    cards = tuple(_card(role, record, calls) for role in ROLES) if shown else ()
     return FirmPage(
         season=season.slug,
         week=number,
@@ -112,7 +117,8 @@ def firm_page(season: Season, slug: str, number: int, wanted: str) -> FirmPage:
         truncated=shown.truncated if shown else False,
         quorum=_quorum(minutes),
         facts=_facts(calls),
-        cards=tuple(_card(role, record, calls) for role in ROLES) if shown else (),
+        cards=cards,
+        uncalled=_uncalled(cards, shown) if shown else (),
         analysts=tuple(role_word(role) for role in ANALYSTS),
         stances=stance_lines(record),
         weights=weight_lines(record, turn.brief.content, quote),
@@ -199,6 +205,24 @@ def _card(role: str, minutes: Minutes, calls: Iterable[Call]) -> RoleCard:
         handed=handed_on(role, minutes),
         is_missing=record.status != "used",
     )
+
+
+def _uncalled(cards: Sequence[RoleCard], attempt: Attempt) -> tuple[tuple[str, str], ...]:
+    """Roles without a call and why: what the record says of them, else what is known of the whole attempt."""
+    return tuple((card.title, _why_uncalled(card, attempt).removesuffix(".")) for card in cards if not card.calls)
+
+
+def _why_uncalled(card: RoleCard, attempt: Attempt) -> str:
+    if attempt.outcome == AttemptOutcome.PENDING:
+        return "its turn has not come, or its call is not over"
+    of_attempt = text.line(attempt.reason)
+    if card.mark.word == "Not asked":
+        return f"not asked: {card.why or of_attempt or 'those before it left it nothing to go on'}"
+    if card.why:
+        return card.why
+    if card.is_missing:
+        return f"nothing of it is on record: {of_attempt or 'the runner told nothing of it'}"
+    return "it answered, and the runner told of no call"
 
 
 def _usd(calls: Iterable[Call]) -> Decimal:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from agents.models import Attempt, AttemptOutcome, Call
 from competition.models import Turn
+from competition.pages.called import role_word
 from competition.pages.firm import STATUS_MARKS, firm_page
 from competition.pages.minutes import ROLES
 from tests.pages.asked import CHEAP, COUNCIL, STRONG, Asked
@@ -125,6 +126,39 @@ def test_without_a_ruling_no_weight_is_said_to_be_left(asked: Asked) -> None:
     assert {line.after for line in page.weights} == {"–"}
     assert page.cards[-1].mark.word == "Not usable"
     assert page.reason == "nothing usable from the risk manager"
+
+
+# Fewer than six calls
+
+
+def uncalled(asked: Asked, attempt: Attempt) -> dict[str, str]:
+    page = Page(asked.get(f"{PATH}?attempt={attempt.number}"))
+    assert page.all("section", aria_labelledby="uncalled-title")
+    names = {role_word(role).capitalize() for role in ROLES}
+    lines = [line.split(": ", 1) for line in page.texts("li") if ": " in line]
+    return {name: why for name, why in lines if name in names}
+
+
+def test_where_all_six_were_called_nobody_is_said_to_be_missing(asked: Asked) -> None:
+    assert firm_page(asked.played.season, COUNCIL.slug, 1, "").uncalled == ()
+    assert not Page(asked.get(PATH)).all("section", aria_labelledby="uncalled-title")
+
+
+def test_below_the_quorum_the_desk_is_named_with_the_reason_it_was_not_asked_for(asked: Asked) -> None:
+    record = deliberation()
+    for role in ("researcher", "trader", "risk"):
+        record["roles"][role] = {"tier": "desk", "prompt": "v1", "status": "not asked", "why": "", "output": None}
+    why = "1 of 3 analysts are usable, the quorum is 2"
+    told = uncalled(asked, attempt_with(asked, record, AttemptOutcome.NO_ANSWER, why))
+    assert {told[role] for role in ("Researcher", "Trader", "Risk manager")} == {f"not asked: {why}."}
+    assert told["Tokenomics analyst"] == "no complete reply within 10 seconds."
+    assert told["Technical analyst"] == "it answered, and the runner told of no call."
+
+
+def test_without_a_record_all_six_are_named_with_what_is_known_of_the_attempt(asked: Asked) -> None:
+    told = uncalled(asked, attempt_with(asked, None, AttemptOutcome.NO_ANSWER, f"the runner was ended {SCRIPT}"))
+    assert len(told) == 6
+    assert set(told.values()) == {f"nothing of it is on record: the runner was ended {SCRIPT}."}
 
 
 def test_the_newest_answered_attempt_is_shown_first_and_the_others_are_linked(asked: Asked) -> None:
