@@ -1,8 +1,10 @@
 """How far a season is, and the clock that says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Q, QuerySet, Subquery
 
 from competition.core.schedule import boundary
@@ -11,6 +13,8 @@ from competition.models import Cycle, Season
 from competition.pages.figures import Moment, every, exact_duration, moment
 from competition.pages.text import line
 from competition.pages.words import Mark, cycle_mark
+from market.models import StoredSnapshot
+from portfolio.prepared import Given, Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,8 @@ class Hand:
 
 def progress_of(season: Season) -> Progress:
     """The cycles a page about the present needs: one query."""
-    marks = (Q(), Q(state=CycleState.CLOSED.value), Q(trade_snapshot__isnull=False))
-    numbers = [Q(number=Subquery(_newest(season, mark))) for mark in marks]
-    rows = season.cycles.filter(numbers[0] | numbers[1] | numbers[2]).select_related("trade_snapshot")
-    cycles = sorted(rows, key=lambda cycle: -cycle.number)
+    found = [_cycle(season, row) for row in _PRESENT.rows(season=season.id)]
+    cycles = sorted(found, key=lambda cycle: -cycle.number)
     return Progress(
         newest=next(iter(cycles), None),
         closed=next((cycle for cycle in cycles if cycle.state == CycleState.CLOSED), None),
@@ -112,5 +114,26 @@ def _next(season: Season, progress: Progress) -> Hand:
     return Hand("Next decisions", moment(boundary(rules, number)), "", is_counted=True)
 
 
-def _newest(season: Season, mark: Q) -> QuerySet[Cycle, Any]:
-    return season.cycles.filter(mark).order_by("-number").values("number")[:1]
+def _cycle(season: Season, row: Sequence[Any]) -> Cycle:
+    """A cycle of the season out of its own columns and those of its trade snapshot."""
+    cycle = Cycle.from_db(DEFAULT_DB_ALIAS, _CYCLE_COLUMNS, row[: len(_CYCLE_COLUMNS)])
+    cycle.season = season
+    if cycle.trade_snapshot_id:
+        cycle.trade_snapshot = StoredSnapshot.from_db(DEFAULT_DB_ALIAS, _SNAPSHOT_COLUMNS, row[len(_CYCLE_COLUMNS) :])
+    return cycle
+
+
+def _present() -> QuerySet[Cycle, tuple[Any, ...]]:
+    """The newest cycle of a season, the newest closed one and the newest with trade prices."""
+    of_season = Cycle.objects.filter(season=Given("season"))
+    marks = (Q(), Q(state=CycleState.CLOSED.value), Q(trade_snapshot__isnull=False))
+    newest = [Subquery(of_season.filter(mark).order_by("-number").values("number")[:1]) for mark in marks]
+    numbers = Q.create([Q(number=number) for number in newest], connector=Q.OR)
+    snapshot = (f"trade_snapshot__{column}" for column in _SNAPSHOT_COLUMNS)
+    return of_season.filter(numbers).values_list(*_CYCLE_COLUMNS, *snapshot)
+
+
+_CYCLE_COLUMNS, _SNAPSHOT_COLUMNS = (
+    tuple(field.attname for field in model._meta.concrete_fields) for model in (Cycle, StoredSnapshot)
+)
+_PRESENT = Prepared(_present)

@@ -19,25 +19,6 @@ from competition.templatetags.labels import SIMULATED, labels, mark
 
 register = template.Library()
 
-_STANDING = """\
-<tr>
-<td class="col-rank">{rank}</td>
-<th scope="row" class="col-entry">
-<a href="{href}">{name}</a>
-{labels}
-{why}</th>
-<td class="num wide">{row.value}</td>
-<td class="num sign-{row.net_return.sign}">{row.net_return.text}</td>
-<td class="num sign-{row.excess.sign}">{row.excess.text}</td>
-<td class="num wide">{row.drawdown}</td>
-<td class="num wide">{row.turnover}</td>
-<td class="num wide">{row.fees}</td>
-<td class="num wide">{row.ai_cost}</td>
-<td class="num">{row.coverage}</td>
-<td class="wide">{bar}</td>
-<td>{spark}</td>
-</tr>
-"""
 _LEGEND = """\
 <li data-slug="{slug}">
 <svg class="swatch" viewBox="0 0 24 8" aria-hidden="true">
@@ -64,16 +45,26 @@ def standings(rows: Sequence[BoardRow], season: str) -> SafeString:
 
 
 def _standing(row: BoardRow, season: str) -> str:
-    return _STANDING.format(
-        row=row,
-        rank=row.rank,
-        href=address("entry", season, row.entry.slug),
-        name=escape(row.entry.name),
-        labels=labels(row.entry),
-        why=f'<span class="why">{escape(row.unranked)}</span>\n' if row.unranked else "",
-        bar=allocation_bar(row.bar),
-        spark=sparkline(row.spark),
-    )
+    why = f'<span class="why">{escape(row.unranked)}</span>\n' if row.unranked else ""
+    return f"""\
+<tr>
+<td class="col-rank">{row.rank}</td>
+<th scope="row" class="col-entry">
+<a href="{address("entry", season, row.entry.slug)}">{escape(row.entry.name)}</a>
+{labels(row.entry)}
+{why}</th>
+<td class="num wide">{row.value}</td>
+<td class="num sign-{row.net_return.sign}">{row.net_return.text}</td>
+<td class="num sign-{row.excess.sign}">{row.excess.text}</td>
+<td class="num wide">{row.drawdown}</td>
+<td class="num wide">{row.turnover}</td>
+<td class="num wide">{row.fees}</td>
+<td class="num wide">{row.ai_cost}</td>
+<td class="num">{row.coverage}</td>
+<td class="wide">{allocation_bar(row.bar)}</td>
+<td>{sparkline(row.spark)}</td>
+</tr>
+"""
 
 
 @register.simple_tag

@@ -4,9 +4,9 @@ A page has hundreds of them, and a template for each takes ten times as long.
 """
 
 from collections.abc import Sequence
+from html import escape
 
 from django import template
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
 from competition.pages.charts import Chart
