@@ -145,7 +145,7 @@ def act(words: str, address: str, **query: object) -> SafeString:
 
 def preformatted(text: str) -> SafeString:
     """Text as it is, escaped, its line breaks kept."""
-    return format_html('<pre class="verbatim">{}</pre>', text)
+    return format_html('<pre class="verbatim" tabindex="0">{}</pre>', text)
 
 
 def _column(name: str, column: Column) -> Column:

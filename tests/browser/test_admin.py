@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,7 +18,7 @@ from agents.core.roster import Profile, house
 from agents.models import Attempt
 from competition.errands import EntryPause, Errand
 from competition.models import Turn
-from competition.services import errands
+from competition.services import backtest_runs, errands
 from portfolio.attempts import standing_halt
 from tests.browser.reading import Watched
 from tests.browser.served import Site, served
@@ -193,3 +194,33 @@ def test_the_kill_switch_is_thrown_and_taken_back(room: Room, operator: Watched)
     save(page, "they are right")
     assert room.site.in_its_database(standing_halt) is None
     assert (operator.complaints, operator.refused()) == ([], [])
+
+
+def test_a_backtest_is_told_confirmed_cancelled_played_again_and_watched_to_its_figures(
+    room: Room, operator: Watched
+) -> None:
+    page = operator.page
+    go_from_the_desk(page, "Run a backtest …")
+    page.get_by_label("Capital").fill("nothing")
+    page.get_by_role("button", name="Say what it will take …").click()
+    expect(page.locator("#error-capital")).to_contain_text("is not a number")
+    operator.complaints.clear()  # the browser itself tells of the 422
+    page.get_by_label("Capital").fill("10000")
+    page.get_by_role("button", name="Say what it will take …").click()
+    expect(page.locator("#told")).to_contain_text("Start this backtest?")
+    assert_looks_right(operator)
+    page.get_by_role("button", name="Yes, start").click()
+    course = page.locator("#course")
+    expect(course).to_contain_text("Waiting: ")
+    assert_looks_right(operator)
+    course.get_by_role("link", name="Cancel …").click()
+    page.get_by_role("button", name="Yes, cancel").click()
+    expect(course).to_contain_text("Cancelled: ")
+    course.get_by_role("link", name="Play again …").click()
+    expect(page.get_by_role("main")).to_contain_text("It is played from its start")
+    page.get_by_role("button", name="Yes, play again").click()
+    expect(course).to_contain_text("This page looks again every two seconds")
+    room.site.in_its_database(lambda: backtest_runs.run_due(timezone.now, uuid.uuid4))
+    expect(course).to_contain_text("Deepest fall", timeout=20_000)
+    expect(course).not_to_contain_text("This page looks again")
+    assert_looks_right(operator)
