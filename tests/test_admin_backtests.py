@@ -57,6 +57,7 @@ def test_it_is_typed_told_confirmed_and_in_the_queue(operator: Client) -> None:
     told = operator.post(ASK, TYPED)
     assert "It asks no model, so it costs nothing." in text_of(told)
     assert "Period: 1 Jan 2024 – 1 Mar 2024." in text_of(told)
+    assert "Models may cost: nothing, as none is paid." in text_of(told)
     assert not Backtest.objects.exists(), "nothing happens before the yes"
     answer = operator.post(ASK, {**TYPED, "yes": yes_in(told)})
     backtest = Backtest.objects.get()

@@ -11,6 +11,7 @@ from competition.core.states import BacktestState
 from competition.pages.figures import listed, money, quantity
 from competition.pages.text import line
 from competition.pages.words import Mark
+from competition.services.backtest_costs import may_cost
 
 STATE_MARKS = {
     BacktestState.QUEUED: Mark("Waiting", "ring", "running"),
@@ -101,8 +102,15 @@ def parameter_facts(parameters: BacktestParameters) -> dict[str, str]:
         "Slippage": f"{quantity(parameters.slippage_bps)} bp against the trader",
         "Drift band": f"{quantity(parameters.drift_band * 100)}% of the value is left alone",
         "Briefs": MASK_WORDS[parameters.mask],
-        "Models may cost": "no limit of its own" if parameters.max_usd is None else f"{money(parameters.max_usd)} USD",
+        "Models may cost": _limit_text(parameters),
     }
+
+
+def _limit_text(parameters: BacktestParameters) -> str:
+    if parameters.max_usd is not None:
+        return f"{money(parameters.max_usd)} USD"
+    is_paid = any(may_cost(agent.model) for agent in parameters.agents)
+    return "no limit of its own" if is_paid else "nothing, as none is paid"
 
 
 def clock_text(length: timedelta) -> str:
