@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db.models import OuterRef, Subquery
-from django.urls import reverse
 
 from competition.core.states import SeasonState
 from competition.models import Cycle, Entry, Standing
+from competition.pages.addresses import address
 from competition.pages.figures import NOTHING, Figure, signed_percent
 from competition.pages.frame import Link
 from competition.pages.names import EntryName, name_of
 from competition.pages.text import line
 
 RETIRED_MAX = 40
+_TOLD = ("slug", "season__slug", "season__name", "agent__name", "agent__kind", "agent__model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,12 @@ def _lines(entry_ids: Sequence[int]) -> tuple[Retired, ...]:
     entries = list(
         Entry.objects.filter(id__in=entry_ids)
         .select_related("agent", "season")
+        .only(*_TOLD)
         .annotate(last_cycle=Subquery(last))
         .order_by("-id")
     )
     ended = Standing.objects.current().filter(entry__in=entries, cycle__in={entry.last_cycle for entry in entries})
-    standings = {row.entry_id: row for row in ended}
+    standings = {row.entry_id: row for row in ended.only("entry", "rank", "unranked", "net_return")}
     return tuple(_line(entry, standings.get(entry.id)) for entry in entries)
 
 
@@ -63,8 +65,8 @@ def _line(entry: Entry, standing: Standing | None) -> Retired:
     season = entry.season
     return Retired(
         entry=name_of(entry),
-        href=reverse("entry", args=[season.slug, entry.slug]),
-        season=Link(reverse("season", args=[season.slug]), line(season.name)),
+        href=address("entry", season.slug, entry.slug),
+        season=Link(address("season", season.slug), line(season.name)),
         rank=NOTHING if standing is None or standing.rank is None else str(standing.rank),
         unranked=standing.unranked if standing else "no week has closed",
         net_return=signed_percent(standing.net_return) if standing else None,

@@ -29,7 +29,7 @@ def entry_choices(everybody: Sequence[tuple[EntryName, bool]]) -> SafeString:
     """Everybody with a box to tick; those that are chosen are ticked."""
     drawn = [
         _CHOICE.format(
-            slug=entry.slug,
+            slug=escape(entry.slug),
             checked=" checked" if is_chosen else "",
             name=escape(entry.name),
             kind=entry.kind,
@@ -37,7 +37,7 @@ def entry_choices(everybody: Sequence[tuple[EntryName, bool]]) -> SafeString:
         )
         for entry, is_chosen in everybody
     ]
-    return mark_safe("".join(drawn))  # noqa: S308  # names are escaped, slugs have nothing to escape, kinds are ours
+    return mark_safe("".join(drawn))  # noqa: S308  # names and slugs are escaped, and kinds are ours
 
 
 @register.simple_tag

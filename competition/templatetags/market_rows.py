@@ -33,11 +33,11 @@ _TRADE = """\
 @register.simple_tag
 def entry_options(entries: Sequence[EntryName], chosen: str) -> SafeString:
     """Everybody as a choice; `chosen` is a slug."""
-    drawn = [
-        f'<option value="{entry.slug}"{" selected" if entry.slug == chosen else ""}>{escape(entry.name)}</option>'
-        for entry in entries
-    ]
-    return mark_safe("\n".join(drawn))  # noqa: S308  # names are escaped, and slugs have nothing to escape
+    drawn = []
+    for entry in entries:
+        selected = " selected" if entry.slug == chosen else ""
+        drawn.append(f'<option value="{escape(entry.slug)}"{selected}>{escape(entry.name)}</option>')
+    return mark_safe("\n".join(drawn))  # noqa: S308  # names and slugs are escaped
 
 
 @register.simple_tag
