@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Expression, Q
 
 from competition.core.states import ErrandState
 from portfolio.models import choices
@@ -26,7 +26,7 @@ class ErrandKind(models.TextChoices):
 
 
 class ErrandQuerySet(models.QuerySet["Errand"]):
-    def waiting(self, now: datetime) -> "ErrandQuerySet":
+    def waiting(self, now: datetime | Expression) -> "ErrandQuerySet":
         """Those that wait to be done, or whose worker has not been heard of for too long."""
         return self.filter(Q(state=ErrandState.QUEUED.value) | Q(state=ErrandState.RUNNING.value, lease_until__lte=now))
 

@@ -35,9 +35,11 @@ from portfolio.exchange_models import OrderAttempt
 from portfolio.found_models import FoundOrder
 from portfolio.models import Order as OrderRow
 from portfolio.models import Portfolio, Valuation
+from portfolio.prepared import Prepared
 from portfolio.services import post
 from portfolio.venue_session import NoSession, Session, note_trouble
 
+_EVER_FOUND = Prepared(lambda: FoundOrder.objects.values_list("id")[:1])
 CLOCKS_APART = timedelta(milliseconds=CLOCKS_APART_MS_MAX)
 JUST_AFTER = timedelta(microseconds=1)
 
@@ -157,6 +159,8 @@ def _keep(lost: _Lost, epoch: int, turns: Turns, now: datetime) -> FoundOrder | 
 
 def book_what_waits(turns: Turns, now: datetime) -> None:
     """Post what was found and belongs to no turn, in the order in which it was found. Needs no exchange."""
+    if not _EVER_FOUND.rows():
+        return  # as mostly, and everybody who looks asks
     waiting = list(FoundOrder.objects.waiting().order_by("id"))
     symbols = turns.portfolios() if waiting else {}
     for found in waiting:

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from agents.budget import hold, reservation_of
@@ -36,6 +36,7 @@ from competition.services.spending import Allowed, allowed, charge_lost, settle_
 from market.core.snapshot import snapshot_of
 from portfolio.core.book import Book, MissingPrice
 from portfolio.core.decisions import Verdict, VerdictKind, decision_content
+from portfolio.prepared import Given, Prepared
 from portfolio.queries import book_of
 
 ANSWER_S = 300
@@ -71,8 +72,15 @@ def request_analysis(entry: Entry, token_id: int | None, now: datetime) -> Analy
 
 def waiting(now: datetime) -> list[int]:
     """Those that wait to be asked, or whose reply nobody waits for any more."""
-    due = Q(state=AnalysisState.QUEUED.value) | Q(state=AnalysisState.ASKING.value, lease_until__lte=now)
-    return list(Analysis.objects.filter(due).order_by("id").values_list("id", flat=True))
+    return [analysis_id for (analysis_id,) in _WAITING.rows(now=now)]
+
+
+def _waiting() -> QuerySet[Analysis, Any]:
+    due = Q(state=AnalysisState.QUEUED.value) | Q(state=AnalysisState.ASKING.value, lease_until__lte=Given("now"))
+    return Analysis.objects.filter(due).order_by("id").values_list("id")
+
+
+_WAITING = Prepared(_waiting)
 
 
 def analyse_now(analysis_id: int) -> None:

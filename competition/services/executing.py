@@ -8,6 +8,8 @@ those whose outcome was not known in time are asked for, without end.
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -25,6 +27,7 @@ from portfolio.core.orders import OrderState
 from portfolio.core.terms import VENUE, Terms
 from portfolio.exchange_models import OrderAttempt
 from portfolio.models import Order
+from portfolio.prepared import Given, Prepared
 from portfolio.services import record_execution
 from portfolio.testnet_desk import Connect, TestnetDesk
 
@@ -34,23 +37,37 @@ UNKNOWN_FOR = timedelta(hours=6)  # beyond which somebody is told
 
 def due_executions() -> list[int]:
     """Cycles of which something is open at the exchange, by id; nothing for seasons that are on paper."""
+    seasons = _AT_THE_EXCHANGE.rows()
+    return [cycle_id for season_id, fills in seasons for cycle_id, _ in _OPEN_CYCLES[fills].rows(season=season_id)]
+
+
+def _at_the_exchange() -> QuerySet[Season, Any]:
     seasons = Season.objects.exclude(state=SeasonState.DRAFT.value).filter(rules__execution="testnet")
-    return [cycle_id for season in seasons.order_by("id") for cycle_id in _open_cycles(season)]
+    return seasons.order_by("id").values_list("id", "rules__fills")
 
 
-def _open_cycles(season: Season) -> list[int]:
-    numbers = open_orders(season).values_list("cycle_number", flat=True).distinct()
-    cycles = season.cycles.filter(Q(number__in=numbers) | Q(turns__state=TurnState.PROVISIONAL.value))
-    cycles = cycles.exclude(trade_snapshot=None).distinct().order_by("number")
-    if season.rule_book.fills == "venue":  # while a cycle trades, its turns place their orders themselves
+def _open_cycles(fills: str) -> QuerySet[Cycle, Any]:
+    """By id, those of the season that is `Given`."""
+    numbers = _open_orders(Given("season"), fills).values_list("cycle_number", flat=True).distinct()
+    waiting = Q(number__in=numbers) | Q(turns__state=TurnState.PROVISIONAL.value)
+    cycles = Cycle.objects.filter(waiting, season=Given("season")).exclude(trade_snapshot=None)
+    if fills == "venue":  # while a cycle trades, its turns place their orders themselves
         cycles = cycles.exclude(state=CycleState.TRADING.value)
-    return list(cycles.values_list("id", flat=True))
+    return cycles.distinct().order_by("number").values_list("id", "number")
+
+
+_AT_THE_EXCHANGE = Prepared(_at_the_exchange)
+_OPEN_CYCLES = {fills: Prepared(partial(_open_cycles, fills)) for fills in ("venue", "reference")}
 
 
 def open_orders(season: Season) -> QuerySet[Order]:
     """Orders that have not come to their end at the exchange."""
-    orders = Order.objects.filter(portfolio__entry__season=season)
-    if season.rule_book.fills == "venue":
+    return _open_orders(season.id, season.rule_book.fills)
+
+
+def _open_orders(season_id: int | Given, fills: str) -> QuerySet[Order]:
+    orders = Order.objects.filter(portfolio__entry__season=season_id)
+    if fills == "venue":
         return orders.filter(state=OrderState.NEW.value)
     passing = Q(state=AttemptState.REFUSED.value, refusal__in=[kind.value for kind in PASSING_REFUSALS])
     goes_on = Q(state__in=[*LIVE, AttemptState.NOT_PLACED]) | passing

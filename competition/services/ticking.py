@@ -26,6 +26,7 @@ from competition.services.trading import NewToken, freeze_trade_prices, planned_
 from competition.services.venue_account import account_if_any
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker
+from portfolio.prepared import Given, Prepared
 from portfolio.testnet_desk import Connect
 
 logger = logging.getLogger(__name__)
@@ -33,6 +34,11 @@ logger = logging.getLogger(__name__)
 # (name of the step, id of its cycle, analysis or errand): hands the step to whoever shall do it
 Dispatch = Callable[[str, int], None]
 ADVANCE, ASK, ANALYSE, EXECUTE, ERRAND = "advance", "ask", "analyse", "execute", "errand"
+# What every look asks, put together once: mostly nothing is due, and then this is all that it does.
+_UNFINISHED = Prepared(
+    lambda: Cycle.objects.unfinished().order_by("season", "number").values_list("id", "state", "deadline_at")
+)
+_ERRANDS = Prepared(lambda: Errand.objects.waiting(Given("now")).order_by("id").values_list("id"))
 PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
 
@@ -49,8 +55,7 @@ def tick(now: datetime, dispatch: Dispatch) -> int:
             logger.warning("season %s is locked by another process, the others go on", season.slug)
         except Exception:
             logger.exception("season %s could not be looked at; the others go on", season.slug)
-    unfinished = Cycle.objects.unfinished().order_by("season", "number")
-    due = list(unfinished.values_list("id", "state", "deadline_at"))
+    due = _UNFINISHED.rows()
     for cycle_id, state, deadline_at in due:
         waiting_for_replies = state == CycleState.ASKING and now < deadline_at
         dispatch(ASK if waiting_for_replies else ADVANCE, cycle_id)
@@ -84,7 +89,7 @@ def _book_found(now: datetime) -> None:
 
 def dispatch_errands(now: datetime, dispatch: Dispatch) -> None:
     """Hand out what operators asked for."""
-    for errand_id in Errand.objects.waiting(now).order_by("id").values_list("id", flat=True):
+    for (errand_id,) in _ERRANDS.rows(now=now):
         dispatch(ERRAND, errand_id)
 
 

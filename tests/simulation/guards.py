@@ -140,8 +140,8 @@ GUARDS = (
         (
             Change(
                 f"{S}.ticking:tick",
-                'unfinished.values_list("id", "state", "deadline_at")',
-                'unfinished.exclude(state="trading").values_list("id", "state", "deadline_at")',
+                "due = _UNFINISHED.rows()",
+                'due = [one for one in _UNFINISHED.rows() if one[1] != "trading"]',
             ),
         ),
     ),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 PRODUCT = ("competition.services.", "portfolio.", "agents.", "market.services")
+ASKED_BY_ALL = "portfolio.prepared"  # no place: who asks through it is one
 INSIDE, AFTER, UNKNOWN, BETWEEN, FROZEN = "inside", "after", "unknown", "between", "frozen"
 
 
@@ -22,7 +23,7 @@ def place() -> str:
         if module.startswith(PRODUCT):
             return f"{module.rpartition('.')[2]}.{inner.__name__}"
         module = frame.f_globals.get("__name__", "")
-        if not nearest and module.startswith(PRODUCT):
+        if not nearest and module.startswith(PRODUCT) and module != ASKED_BY_ALL:
             nearest = f"{module.rpartition('.')[2]}.{frame.f_code.co_name}"
         frame = frame.f_back
     return nearest
