@@ -11,6 +11,7 @@ from competition.core.backtest_parameters import AgentSpec
 from competition.core.backtest_result import DecisionLine, Trade, unpacked_decisions, unpacked_trades
 from competition.models import Backtest, BacktestRun
 from competition.pages.backtest_figures import exact
+from competition.pages.backtest_roles import RolesPart, roles_behind
 from competition.pages.backtest_words import Player, player_of
 from competition.pages.figures import (
     NOTHING,
@@ -117,6 +118,7 @@ class DecisionPage:
     rationale: str
     violations: tuple[str, ...]
     skipped: tuple[str, ...]
+    roles: RolesPart | None
     brief: str
     left_off: int
     before: int | None
@@ -161,16 +163,19 @@ def decision_page(backtest: Backtest, run: BacktestRun, number: int) -> Decision
         back = Link(f"/backtests/{backtest.key}/?agent={run.agent}", "The backtest")
         raise NotThere(f"There is no decision {number:,}; {len(decisions):,} of this agent were kept.", [back])
     found = decisions[number - 1]
-    spec = next(agent for agent in backtest.parameters["agents"] if agent["slug"] == run.agent)
+    spec = AgentSpec.model_validate(
+        next(agent for agent in backtest.parameters["agents"] if agent["slug"] == run.agent)
+    )
     brief = "" if found.brief is None else json.dumps(found.brief, indent=2, ensure_ascii=False)
     shown, left_off = reply(brief, BRIEF_CHARACTERS_MAX)
     return DecisionPage(
-        player=player_of(AgentSpec.model_validate(spec)),
+        player=player_of(spec),
         row=_decision(found, number, str(backtest.parameters["quote"])),
         count=run.decisions_count,
         rationale=reply(found.rationale)[0],
         violations=tuple(map(detail, found.violations)),
         skipped=tuple(map(detail, found.skipped)),
+        roles=roles_behind(spec, found.brief, bool(backtest.parameters["mask"])),
         brief=shown,
         left_off=left_off,
         before=number - 1 if number > 1 else None,

@@ -103,7 +103,7 @@ def firm_page(season: Season, slug: str, number: int, wanted: str) -> FirmPage:
     portfolio_id = turn.entry.portfolio_id
     traded = traded_by_portfolio([portfolio_id], number).get(portfolio_id, {})
     record = minutes or Minutes()
-    cards = tuple(_card(role, record, calls) for role in ROLES) if shown else ()
+    cards, uncalled = roles_of(shown, calls) if shown else ((), ())
     return FirmPage(
         season=season.slug,
         week=number,
@@ -118,13 +118,22 @@ def firm_page(season: Season, slug: str, number: int, wanted: str) -> FirmPage:
         quorum=_quorum(minutes),
         facts=_facts(calls),
         cards=cards,
-        uncalled=_uncalled(cards, shown) if shown else (),
+        uncalled=uncalled,
         analysts=tuple(role_word(role) for role in ANALYSTS),
         stances=stance_lines(record),
         weights=weight_lines(record, turn.brief.content, quote),
         ruling=text.line(record.ruling.ruling) if record.ruling else "",
         calls=call_lines(calls),
         raw=as_text(shown.deliberation) if shown and shown.deliberation is not None and minutes is None else "",
+    )
+
+
+def roles_of(attempt: Attempt, calls: Sequence[Call]) -> tuple[tuple[RoleCard, ...], tuple[tuple[str, str], ...]]:
+    """The six roles of an attempt with these calls, and those of which there is no call, each with the reason."""
+    record = minutes_of(attempt.deliberation) or Minutes()
+    cards = tuple(_card(role, record, calls) for role in ROLES)
+    return cards, tuple(
+        (card.title, _why_uncalled(card, attempt).removesuffix(".")) for card in cards if not card.calls
     )
 
 
@@ -205,11 +214,6 @@ def _card(role: str, minutes: Minutes, calls: Iterable[Call]) -> RoleCard:
         handed=handed_on(role, minutes),
         is_missing=record.status != "used",
     )
-
-
-def _uncalled(cards: Sequence[RoleCard], attempt: Attempt) -> tuple[tuple[str, str], ...]:
-    """Roles without a call and why: what the record says of them, else what is known of the whole attempt."""
-    return tuple((card.title, _why_uncalled(card, attempt).removesuffix(".")) for card in cards if not card.calls)
 
 
 def _why_uncalled(card: RoleCard, attempt: Attempt) -> str:

@@ -59,13 +59,12 @@ class Desk:
         async def ask(question: Question, admit: Admit = at_once) -> Answer | NoAnswer:
             self.questions.append(question)
             said = self.say(question)
-            return (
-                said
-                if isinstance(said, NoAnswer)
-                else Answer(said, calls=(record_of(question, said, self.completion),))
-            )
+            return said if isinstance(said, NoAnswer) else self.answer(question, said)
 
         yield ask
+
+    def answer(self, question: Question, said: str) -> Answer | NoAnswer:
+        return Answer(said, calls=(record_of(question, said, self.completion),))
 
 
 def record_of(question: Question, said: str, completion: int) -> CallRecord:
