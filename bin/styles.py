@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 CSS, BUILT = ROOT / "static" / "css", ROOT / "static" / "built"
 PICO = ROOT / "static" / "vendor" / "pico-2.1.1.classless.min.css"
 TEMPLATES = ROOT / "templates"
+TAGS = ROOT / "competition" / "templatetags"  # which draw what pages have dozens of
 OF_THE_BOARD = ("base.html", "board.html", "board/*.html", "parts/*.html")
+TAGS_OF_THE_BOARD = ("board_rows", "drawings", "labels")
 FIRST = ("tokens", "base", "frame", "lead", "tables", "board", "deeds", "forms", "marks", "chart")
 MORE = ("pages", "figures", "evidence", "calls", "backtests")
 LAYERS = "@layer pico,tokens,base,components,print;"
@@ -124,16 +126,22 @@ def _rule_without(rule: re.Match[str], read: set[str], ours_set: set[str]) -> st
 
 
 def small(css: str) -> str:
-    """Without comments and the spaces that mean nothing."""
+    """Without comments and the spaces that mean nothing; what cannot be seen is written as CSS escapes it."""
     css = re.sub(r"\s+", " ", re.sub(r"/\*.*?\*/", "", css, flags=re.DOTALL))
-    return re.sub(r"(?<=[a-z]): (?=[^ ])", ":", re.sub(r" ?([{};,]) ?", r"\1", css)).replace(";}", "}").strip()
+    css = re.sub(r"(?<=[a-z]): (?=[^ ])", ":", re.sub(r" ?([{};,]) ?", r"\1", css)).replace(";}", "}").strip()
+    return css.replace("\u200b", "\\200b ")
 
 
 def built() -> dict[str, str]:
     """The two files by name."""
-    boards = Used([path for pattern in OF_THE_BOARD for path in TEMPLATES.glob(pattern)])
+    of_boards = [path for pattern in OF_THE_BOARD for path in TEMPLATES.glob(pattern)]
+    boards = Used([*of_boards, *(TAGS / f"{name}.py" for name in TAGS_OF_THE_BOARD)])
     everything = Used(
-        [path for path in TEMPLATES.rglob("*.html") if "admin" not in path.relative_to(TEMPLATES).parts], OF_FIELDS
+        [
+            *(path for path in TEMPLATES.rglob("*.html") if "admin" not in path.relative_to(TEMPLATES).parts),
+            *TAGS.glob("*.py"),
+        ],
+        OF_FIELDS,
     )
     ours = {name: small((CSS / f"{name}.css").read_text()) for name in (*FIRST, *MORE)}
     text = PICO.read_text()
