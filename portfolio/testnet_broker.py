@@ -231,7 +231,13 @@ class TestnetBroker:
             self._found(row, found)
 
     def _not_found(self, order: OrderRow, row: OrderAttempt, now: datetime) -> VenueOrder | None:
-        """Silence is no proof: two looks with a pause, the list of all orders, and an exchange that remembers."""
+        """Silence is no proof: two looks with a pause, the list of all orders, and an exchange that remembers.
+
+        Nor is it one of a wipe, for an order that was acknowledged, as long as a copy of its records may lag behind.
+        """
+        if row.exchange_order_id is not None and now < row.claimed_at + timedelta(seconds=self._terms.quiet_s):
+            postpone(row, now + timedelta(seconds=self._pause_s(now)))
+            raise OutcomeUnknown(f"{row.client_order_id} was acknowledged, and is not shown yet")
         if row.not_found_at is None:
             postpone(row, now + timedelta(seconds=LOOKS_APART_S), not_found_at=now)
             raise OutcomeUnknown(f"{row.client_order_id} was not found, and is looked for once more")

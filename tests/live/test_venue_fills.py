@@ -19,7 +19,7 @@ from market.core.candles import to_ms
 from portfolio import attempts
 from portfolio.core.order_attempts import AttemptState
 from portfolio.core.venue_answers import Outcome, RefusalClass, Refused, Unknown
-from portfolio.exchange_models import Incident, OrderAttempt
+from portfolio.exchange_models import Incident, OrderAttempt, VenueEpoch
 from portfolio.models import Fill, Order, Valuation
 from portfolio.queries import book_of
 from portfolio.testnet import NoAnswer
@@ -42,6 +42,7 @@ class Venue:
         self.far_end = HostileExchange(random.Random(1), stage.clock, lambda line: None)
         self.far_end.dice.calm()
         self.dark = ""
+        self.behind_s = 0.0  # how long its copies do not show what it took
         self.refuse: Outcome | None = None
         self.sent: list[str] = []
         stage.connect = lambda: Line(self)
@@ -65,7 +66,17 @@ class Line(HostileConnection):
     def order(self, symbol: str, client_order_id: str):
         if self.venue.is_dark(symbol):
             raise NoAnswer("nothing came")
-        return super().order(symbol, client_order_id)
+        return None if self._is_behind() else super().order(symbol, client_order_id)
+
+    def all_orders(self, symbol: str, from_order_id: int):
+        return () if self._is_behind() else super().all_orders(symbol, from_order_id)
+
+    def trades(self, symbol: str, order_id: int):
+        return () if self._is_behind() else super().trades(symbol, order_id)
+
+    def _is_behind(self) -> bool:
+        taken = [order.at_ms for order in self.venue.far_end.log]
+        return bool(taken) and self.venue.far_end.now_ms() < taken[0] + self.venue.behind_s * 1000
 
 
 def season(**changes: object) -> tuple[Stage, Venue]:
@@ -188,6 +199,16 @@ def test_whoever_dies_at_an_order_of_long_unknown_outcome_has_told_of_it_before(
         stage.tick(stage.deadline(1) + timedelta(days=2))
     assert OrderAttempt.objects.get(state="ended").order.symbol == "ADAUSDT"
     assert Incident.objects.filter(kind="unresolved").exists()
+    assert faults(stage.season, stage.now) == []
+
+
+def test_an_order_that_was_taken_is_not_forgotten_as_long_as_copies_may_lag(own_database: str) -> None:
+    stage, venue = season(fills="venue")
+    venue.behind_s = 300
+    play(stage, 1, 1, 2, 3, 4, 5, 6, 7, 12, 13, 14)
+    assert VenueEpoch.objects.count() == 1, "nothing was wiped"
+    assert set(OrderAttempt.objects.values_list("state", flat=True)) == {AttemptState.FILLED}
+    assert len(venue.sent) == len(venue.far_end.log) == len(UNIVERSE)
     assert faults(stage.season, stage.now) == []
 
 
