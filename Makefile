@@ -24,7 +24,7 @@ run: ## The site as in production: DATABASE_URL, REDIS_URL and SECRET_KEY from t
 
 test: ## All tests on a real PostgreSQL and Redis, the site in a real Chromium (ARGS="-k name")
 	@bin/setup dev
-	@.venv/bin/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: ## Format, lint, types, templates, image, composition, migrations
 	@bin/setup dev
