@@ -86,6 +86,7 @@ class GroupsOnOneWorker(LoadScopeScheduling):
         return _group_of(nodeid)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return GroupsOnOneWorker(config, log)
 

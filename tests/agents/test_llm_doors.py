@@ -1,6 +1,7 @@
 """By which doors a call may leave: listed addresses, known providers, and the scripted models behind none."""
 
 import asyncio
+import importlib
 from decimal import Decimal
 
 import pytest
@@ -51,6 +52,7 @@ def test_a_name_that_resolves_to_a_private_machine_is_refused_at_the_moment_of_c
 def test_an_address_in_the_environment_is_no_way_around_the_list(
     provider: Provider, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
+    importlib.import_module("agents.llm")  # which clears the environment: one that is set before is gone by then
     before = len(provider.requests)
     monkeypatch.setenv(name, provider.api_base)
     with pytest.raises(CallFailed) as caught:
