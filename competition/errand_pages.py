@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import ClassVar
 
 from django.conf import settings
 
@@ -50,7 +51,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class AccountLook:
-    """What was compared at the exchange. `rows`: asset, books, account, our trades, what they do not explain."""
+    """What was compared at the exchange. `rows` are the cells of a line below `heads`."""
+
+    heads: ClassVar = ("Asset", "Ledgers", "Account", "Moved by our trades", "Unexplained")
 
     row: Reconciliation
     rows: tuple[tuple[str, ...], ...]

@@ -64,14 +64,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The groups that take longest come first, so that at the end no worker waits long for another.
     """
-    groups = {item: _group(item) for item in items}
+    groups = {item: _group_of(item.nodeid) for item in items}
     sizes = Counter(groups.values())
     dear = {group for item, group in groups.items() if group.startswith(DEAR) or item.get_closest_marker("processes")}
     items.sort(key=lambda item: (groups[item] not in dear, -sizes[groups[item]]))
-
-
-def _group(item: pytest.Item) -> str:
-    return _group_of(item.nodeid)
 
 
 def _group_of(nodeid: str) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from competition.backtest_models import Backtest
 from competition.core.backtest_parameters import BacktestParameters
@@ -21,7 +22,9 @@ FIGURES = (RETURN, DRAWDOWN, "Trades")
 
 @dataclass(frozen=True, slots=True)
 class BacktestCourse:
-    """How far one is; `rows` are what its agents came to: name, return, deepest fall, trades."""
+    """How far one is; `rows` are what its agents came to, the cells of a line below `heads`."""
+
+    heads: ClassVar = ("Agent", "Return", "Deepest fall", "Trades")
 
     head: Head
     may_end: bool

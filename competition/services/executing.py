@@ -32,13 +32,17 @@ from portfolio.services import record_execution
 from portfolio.testnet_desk import Connect, TestnetDesk
 
 logger = logging.getLogger(__name__)
+USUAL_FILLS: str = Rules.model_fields["fills"].default  # of rules that were frozen before they had a word for it
 UNKNOWN_FOR = timedelta(hours=6)  # beyond which somebody is told
 
 
 def due_executions() -> list[int]:
     """Cycles of which something is open at the exchange, by id; nothing for seasons that are on paper."""
-    seasons = _AT_THE_EXCHANGE.rows()
-    return [cycle_id for season_id, fills in seasons for cycle_id, _ in _OPEN_CYCLES[fills].rows(season=season_id)]
+    return [
+        cycle_id
+        for season_id, fills in _AT_THE_EXCHANGE.rows()
+        for cycle_id, _ in _OPEN_CYCLES[fills or USUAL_FILLS].rows(season=season_id)
+    ]
 
 
 def _at_the_exchange() -> QuerySet[Season, Any]:

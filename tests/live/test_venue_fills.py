@@ -14,7 +14,7 @@ from django.test import Client
 from agents.core.roster import Profile
 from competition.core.states import CycleState, TurnState
 from competition.models import Revision, Standing
-from competition.services.executing import desk_of
+from competition.services.executing import desk_of, due_executions
 from market.core.candles import to_ms
 from portfolio import attempts
 from portfolio.core.order_attempts import AttemptState
@@ -238,6 +238,17 @@ def test_proofs_beside_the_ledger_change_nothing_in_it_and_are_shown_with_their_
     assert OrderAttempt.objects.filter(deviation_bps__isnull=False).count() == len(UNIVERSE)
     assert "buy ADAUSDT on the testnet:" in text("/s/stage/c/1/e/equal-weight/")
     assert faults(stage.season, stage.now) == []
+
+
+def test_rules_that_were_frozen_before_there_was_a_choice_of_fills_are_looked_at_as_they_are_read(
+    own_database: str,
+) -> None:
+    stage, venue = season()
+    venue.dark = "ADAUSDT"
+    play(stage, 1)
+    due = due_executions()
+    sql("UPDATE competition_season SET rules = rules - 'fills'")
+    assert due_executions() == due == [stage.cycle(1).id]
 
 
 def test_a_thrown_switch_keeps_every_new_order_back_and_says_why(own_database: str) -> None:
