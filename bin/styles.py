@@ -1,4 +1,4 @@
-"""Writes static/built: the style sheets of the site as browsers get them, two files instead of fifteen.
+"""Writes static/built: the style sheets of the site as browsers get them, two files instead of sixteen.
 
 `first.css` has what the leaderboard needs, within which it is sent, so that the board is painted out of the first
 packets; `all.css` has what all pages need. Of Pico only those rules are taken that can match something in our
@@ -147,9 +147,10 @@ def built() -> dict[str, str]:
     text = PICO.read_text()
     for_all = without_idle_variables(pico_rules(text, everything), "".join(ours.values()))
     for_boards = without_idle_variables(pico_rules(for_all, boards), "".join(ours[name] for name in FIRST))
+    paper = f"@media print{{{small((CSS / 'print.css').read_text())}}}\n"
     first = f"{NOTICE}{LAYERS}@layer pico{{{small(for_boards)}}}" + "".join(ours[name] for name in FIRST)
     all_of_it = f"{NOTICE}{LAYERS}@layer pico{{{small(for_all)}}}" + "".join(ours[name] for name in (*FIRST, *MORE))
-    return {"first.css": first + "\n", "all.css": all_of_it + "\n"}
+    return {"first.css": first + paper, "all.css": all_of_it + paper}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""What pages may load and run: the policy of the site, the admin's, and the style sheet that stands within a page."""
+"""What pages may load and run: the policy of the site, the admin's, and what stands within a page."""
 
 import base64
 import hashlib
@@ -6,13 +6,21 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-# Within the page, so that a board is painted as soon as it has come; the policy knows it by its hash.
-FIRST_STYLES = (Path(__file__).resolve().parent.parent / "static" / "built" / "first.css").read_text()
-_HASH = base64.b64encode(hashlib.sha256(FIRST_STYLES.encode()).digest()).decode()
+# Within the page, so that a board is complete as soon as it has come; the policy knows each by its hash.
+STATIC = Path(__file__).resolve().parent.parent / "static"
+FIRST_STYLES = (STATIC / "built" / "first.css").read_text()
+_LINES = (STATIC / "js" / "late.js").read_text().splitlines()
+FIRST_SCRIPT = "".join(line.strip() for line in _LINES if not line.startswith("//"))
+
+
+def _hash_of(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
 
 SITE: dict[str, list[str]] = {
     "default-src": [CSP.SELF],
-    "style-src": [CSP.SELF, f"'sha256-{_HASH}'"],
+    "script-src": [CSP.SELF, _hash_of(FIRST_SCRIPT)],
+    "style-src": [CSP.SELF, _hash_of(FIRST_STYLES)],
     "img-src": [CSP.SELF, "data:"],
     "object-src": [CSP.NONE],
     "base-uri": [CSP.NONE],

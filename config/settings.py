@@ -185,7 +185,8 @@ WHITENOISE_USE_FINDERS = not COLLECTED  # both, and what lies there uncompressed
 
 # -- Security -------------------------------------------------------------------------------------
 
-FIRST_STYLES, SECURE_CSP, ADMIN_CSP = policies.FIRST_STYLES, policies.SITE, policies.ADMIN
+FIRST_STYLES, FIRST_SCRIPT = policies.FIRST_STYLES, policies.FIRST_SCRIPT
+SECURE_CSP, ADMIN_CSP = policies.SITE, policies.ADMIN
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesBackend", "django.contrib.auth.backends.ModelBackend"]
 LOGIN_REDIRECT_URL = "admin:index"  # for whoever came to the login by its own address
 # Whoever fails so often waits: the address, so that nobody can lock somebody else out; of IPv6 the network.

@@ -104,13 +104,14 @@ def robots(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def speculation(request: HttpRequest) -> HttpResponse:
-    """Rules by which a browser fetches a page of ours when somebody is about to click on a link to it.
+    """Rules by which a browser fetches and draws a page of ours, unseen, when somebody is about to click its link.
 
     The admin is named by its usual path: another one is not told here, and no page of ours leads to it.
     """
     away = ["/admin/*", "/api/*", "/static/*", "/*\\?(.+)", "/*.json", "/*.csv", "/*.png"]
     where = {"and": [{"href_matches": "/*"}, {"not": {"href_matches": away}}]}
-    rules = {"prefetch": [{"source": "document", "where": where, "eagerness": "moderate"}]}
+    about_to = [{"source": "document", "where": where, "eagerness": "moderate"}]
+    rules = {"prefetch": about_to, "prerender": about_to}  # a browser that is short of memory does only the first
     response = JsonResponse(rules, content_type="application/speculationrules+json")
     patch_cache_control(response, public=True, max_age=3600)
     return response

@@ -1,15 +1,8 @@
-// Fetches the scripts that a page can be read without, when all else is here and has been painted. They run in order.
-(() => {
-  const names = document.currentScript.dataset.late.split(" ");
+// Fetches all other scripts when the page is here and has been painted. It stands within the page; they run in order.
+{
+  const names = document.currentScript.dataset.late.match(/\S+/g);
   const begin = () => {
-    for (const name of names) {
-      const script = document.createElement("script");
-      script.async = false;
-      script.src = name;
-      document.head.append(script);
-    }
+    for (const src of names) document.head.append(Object.assign(document.createElement("script"), { src, async: false }));
   };
-  const painted = () => requestAnimationFrame(() => setTimeout(begin));
-  if (document.readyState === "complete") painted();
-  else addEventListener("load", painted);
-})();
+  addEventListener("load", () => requestAnimationFrame(() => setTimeout(begin)));
+}

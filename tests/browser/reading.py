@@ -18,6 +18,12 @@ _BEYOND = """() => [...document.querySelectorAll("body *")]
     .map((one) => `${one.tagName}.${one.getAttribute("class")}`).slice(0, 5)"""
 
 
+def visit(page: Page, address: str) -> None:
+    """Until the scripts are there, too: they come when the page is complete, and htmx after what listens to it."""
+    page.goto(address)
+    page.wait_for_function("() => 'htmx' in window")
+
+
 class Watched:
     """A page from its first byte on: what it complained of, and what the content security policy refused it."""
 

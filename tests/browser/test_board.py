@@ -7,21 +7,24 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
+from tests.browser.reading import visit
 from tests.browser.served import Site
+from tests.browser.tabs import tab_of
 from tests.pages.seasons import SCRIPT
 from tests.support_engines import PATIENCE_S
 
+ENTRY = ".leaderboard tbody .col-entry > a"
 DARK, LIGHT = "rgb(19, 21, 25)", "rgb(251, 250, 245)"
 
 
 @pytest.fixture
 def board(site: Site, page: Page) -> Page:
-    page.goto(site.of("board"))
+    visit(page, site.of("board"))
     return page
 
 
 def names(page: Page) -> list[str]:
-    return page.locator(".leaderboard tbody .col-entry > a").all_inner_texts()
+    return page.locator(ENTRY).all_inner_texts()
 
 
 def is_page(page: Page) -> bool:
@@ -90,7 +93,7 @@ def test_a_page_is_fetched_before_the_click_on_its_link(site: Site, page: Page) 
     protocol.on("Preload.prefetchStatusUpdated", lambda event: told.append(event))
     protocol.send("Preload.enable")
     page.goto(site.of("board"))
-    link = page.locator(".leaderboard tbody .col-entry > a").first
+    link = page.locator(ENTRY).first
     link.hover()
     give_up_at = time.monotonic() + PATIENCE_S
     while not any(event["status"] == "Ready" for event in told):
@@ -99,6 +102,17 @@ def test_a_page_is_fetched_before_the_click_on_its_link(site: Site, page: Page) 
     link.click()
     page.wait_for_url("**/e/**")
     assert page.evaluate("performance.getEntriesByType('navigation')[0].deliveryType") == "navigational-prefetch"
+
+
+def test_a_page_is_drawn_before_the_click_on_its_link(site: Site, chromium: str) -> None:
+    with tab_of(chromium) as tab:
+        tab.goto(site.of("board"))
+        tab.hover(ENTRY)
+        tab.until_ahead("Ready")
+        tab.click(ENTRY)
+        tab.until("location.pathname.includes('/e/') && !document.prerendering")
+        assert tab.read("performance.getEntriesByType('navigation')[0].activationStart") > 0
+        tab.until("document.querySelector('.chart-plot.is-drawn canvas')")
 
 
 def test_the_theme_switch_is_remembered_on_every_page_until_it_is_undone(site: Site, board: Page) -> None:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.reading import Watched
+from tests.browser.reading import Watched, visit
 from tests.browser.served import Site
 
 LIBRARY = re.compile(r"/lightweight-charts")
@@ -24,7 +24,7 @@ def held_back(page: Page, address: re.Pattern[str]) -> Iterator[list[Route]]:
 
 
 def test_a_board_that_is_asked_for_again_is_dimmed_until_it_comes(site: Site, page: Page) -> None:
-    page.goto(site.of("board"))
+    visit(page, site.of("board"))
     board = page.locator("#board")
     with held_back(page, re.compile(r"kind=baseline")) as waiting:
         page.get_by_role("link", name="Baselines").click()
@@ -38,7 +38,7 @@ def test_a_board_that_is_asked_for_again_is_dimmed_until_it_comes(site: Site, pa
 
 def test_an_estimate_that_is_made_anew_is_busy_and_the_button_stays(site: Site, page: Page) -> None:
     watched = Watched(page)
-    page.goto(site.of("backtest form"))
+    visit(page, site.of("backtest form"))
     estimate = page.locator("#estimate")
     with held_back(page, re.compile(r"/check/")):
         page.get_by_label("Capital").fill("-1")
@@ -51,7 +51,7 @@ def test_an_estimate_that_is_made_anew_is_busy_and_the_button_stays(site: Site, 
 
 
 def test_who_gets_no_answer_is_not_left_with_a_busy_page(site: Site, page: Page) -> None:
-    page.goto(site.of("backtests"))
+    visit(page, site.of("backtests"))
     page.route(re.compile(r"state=failed"), lambda route: route.abort())
     page.locator("#state-failed").click()
     expect(page.locator("#list")).not_to_have_attribute("aria-busy", "true")

@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from competition.services import backtest_runs
-from tests.browser.reading import Watched
+from tests.browser.reading import Watched, visit
 from tests.browser.served import Site
 
 
@@ -17,7 +17,7 @@ def play_what_is_due() -> None:
 
 def test_a_backtest_is_asked_for_watched_and_read_without_touching_anything(site: Site, page: Page) -> None:
     watched = Watched(page)
-    page.goto(site.of("backtest form"))
+    visit(page, site.of("backtest form"))
     expect(page.locator("#estimate")).to_contain_text("it costs nothing")
     page.get_by_label("To", exact=False).first.wait_for()
     page.get_by_role("button", name=re.compile("^Start")).click()

@@ -28,8 +28,10 @@ def test_a_board_of_twenty_with_its_style_sheet_fits_into_the_first_packets() ->
     response = Client().get(f"/s/{played.slug}/", headers={"Accept-Encoding": "identity"})
     page = Page.of(response)
     assert len(page.all("th", scope="row")) == 20
-    assert all("media" in tag.attributes for tag in page.all("link", rel="stylesheet")), "painting would wait for it"
+    assert not page.all("link", rel="stylesheet"), "painting would wait for it"
+    assert not [tag for tag in page.all("script") if "src" in tag.attributes], "it would not be complete"
     assert settings.FIRST_STYLES in response.content.decode()
+    assert settings.FIRST_SCRIPT in response.content.decode()
     weights = {"page": compressed(response.content), "headers": HEADERS}
     assert sum(weights.values()) <= FIRST_PACKETS, weights
 
