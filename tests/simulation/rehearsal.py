@@ -3,10 +3,11 @@
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
+from multiprocessing.sharedctypes import Synchronized
 
 from django.core.management import call_command
 from django.db import connections
@@ -74,18 +75,11 @@ def scratch_theatre() -> Iterator[Theatre]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Which seeds one process plays: every so many-th of them from `first` on; the first `twice` of all again."""
+    """Which seeds are played: so many from `first` on; the first `twice` of them again, to compare what is told."""
 
     first: int
     number: int
     twice: int = 0
-    start: int = 0
-    apart: int = 1
-
-    def seeds(self) -> Iterator[tuple[int, bool]]:
-        """Each seed, and whether it is played again to compare what is told."""
-        for index in range(self.start, self.number, self.apart):
-            yield self.first + index, index < self.twice
 
 
 def rehearse(
@@ -100,11 +94,12 @@ def rehearse(
     return told
 
 
-def _plays(piece: Piece, stop: Callable[[], bool]) -> Iterator[Played]:
+def _plays(piece: Piece, stop: Callable[[], bool], indexes: Iterable[int]) -> Iterator[Played]:
     with scratch_theatre() as stage:
-        for seed, again in piece.seeds():
+        for index in indexes:
             if stop():
                 return
+            seed, again = piece.first + index, index < piece.twice
             played = stage.play(seed)
             played.is_retold = again
             played.differs = again and stage.play(seed).sha256 != played.sha256
@@ -115,16 +110,16 @@ def _plays(piece: Piece, stop: Callable[[], bool]) -> Iterator[Played]:
 def _playing(piece: Piece, processes: int, stop: Callable[[], bool]) -> Iterator[Iterator[Played]]:
     """What is played, here or in so many processes, which end when nobody listens any more."""
     if processes == 1:
-        yield _plays(piece, stop)
+        yield _plays(piece, stop, range(piece.number))
         return
     forked = multiprocessing.get_context("fork")
     connections.close_all()  # two processes cannot share one
     ears: list[Connection] = []
     players = []
-    for start in range(processes):
+    taken = forked.Value("q", 0)  # whoever is done takes the next: some seeds play twice as long as others
+    for _ in range(processes):
         ear, mouth = forked.Pipe(duplex=False)
-        part = replace(piece, start=start, apart=processes)
-        player = forked.Process(target=_tell_all, args=(part, stop, mouth))
+        player = forked.Process(target=_tell_all, args=(piece, stop, taken, mouth))
         player.start()
         mouth.close()  # here, so that its end there is heard
         ears.append(ear)
@@ -138,11 +133,21 @@ def _playing(piece: Piece, processes: int, stop: Callable[[], bool]) -> Iterator
             player.join()
 
 
-def _tell_all(part: Piece, stop: Callable[[], bool], mouth: Connection) -> None:
+def _tell_all(piece: Piece, stop: Callable[[], bool], taken: "Synchronized[int]", mouth: Connection) -> None:
     with suppress(BrokenPipeError):  # nobody listens any more
-        for played in _plays(part, stop):
+        for played in _plays(piece, stop, _shared(taken, piece.number)):
             mouth.send(played)
         mouth.send(None)
+
+
+def _shared(taken: "Synchronized[int]", number: int) -> Iterator[int]:
+    """The indexes that no other process has taken, one by one."""
+    while True:
+        with taken.get_lock():
+            index, taken.value = taken.value, taken.value + 1
+        if index >= number:
+            return
+        yield index
 
 
 def _heard(ears: list[Connection]) -> Iterator[Played]:
