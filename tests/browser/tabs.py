@@ -3,7 +3,6 @@
 import json
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,8 +11,8 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 from tests.browser.web import QUIET
+from tests.support_engines import PATIENCE_S, until
 
-PATIENCE_S, LOOKS_APART_S = 20.0, 0.02
 MIDDLE = """(() => {
     const link = document.querySelector(%s);
     link.scrollIntoView({ block: "center", behavior: "instant" });
@@ -40,12 +39,8 @@ class Tab:
         return [told["params"]["sessionId"] for told in self._told if told["method"] == "Target.attachedToTarget"][1:]
 
     def until_ahead(self, status: str) -> None:
-        """Returns when Chromium has told this of a page that it draws ahead; raises `TimeoutError` when it does not."""
-        give_up_at = time.monotonic() + PATIENCE_S
-        while status not in (ahead := self._ahead()):
-            if time.monotonic() > give_up_at:
-                raise TimeoutError(f"not {status}, but {ahead}")
-            self.read("1")  # a round trip, in which events arrive
+        """Returns when Chromium has told this of a page that it draws ahead; fails when it does not."""
+        until(lambda: self.read("true") and status in self._ahead(), f"a page drawn ahead to be {status}")
 
     def _ahead(self) -> list[str]:
         told = [told["params"] for told in self._told if told["method"] == "Preload.prerenderStatusUpdated"]
@@ -70,12 +65,8 @@ class Tab:
         return self.ask("Runtime.evaluate", {"expression": expression, "returnByValue": True})["result"].get("value")
 
     def until(self, expression: str) -> None:
-        """Returns when this is true in the page; raises `TimeoutError` when it does not become so."""
-        give_up_at = time.monotonic() + PATIENCE_S
-        while not self.read(f"Boolean({expression})"):
-            if time.monotonic() > give_up_at:
-                raise TimeoutError(f"not so: {expression}")
-            time.sleep(LOOKS_APART_S)
+        """Returns when this is true in the page; fails when it does not become so."""
+        until(lambda: self.read(f"Boolean({expression})"), expression)
 
     def goto(self, url: str) -> None:
         self.ask("Page.navigate", {"url": url})
@@ -112,10 +103,6 @@ def tab_of(chromium: str) -> Iterator[Tab]:
 
 def _address(written: Path) -> str:
     """Where Chromium listens, which it writes when it does."""
-    give_up_at = time.monotonic() + PATIENCE_S
-    while time.monotonic() < give_up_at:
-        lines = written.read_text().split() if written.exists() else []
-        if len(lines) == 2:
-            return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
-        time.sleep(LOOKS_APART_S)
-    raise TimeoutError("Chromium did not say where it listens")
+    until(lambda: written.exists() and len(written.read_text().split()) == 2, "Chromium to say where it listens")
+    port, path = written.read_text().split()
+    return f"ws://127.0.0.1:{port}{path}"
