@@ -76,11 +76,15 @@ class RuleAgent:
     def weights(self, market: Market, asked: Asked) -> Floats:
         """A decision where what is wanted is not what was wanted when it was asked before; else it holds."""
         wanted = self.wanted(market)
-        (at,) = np.nonzero(asked)
-        decided = wanted[at]
-        decided[1:][(decided[1:] == decided[:-1]).all(axis=1)] = np.nan
+        decided = wanted if asked.all() else wanted[asked]
+        is_same = np.ones(max(len(decided) - 1, 0), dtype=bool)
+        for column in decided.T:
+            is_same &= column[1:] == column[:-1]
+        decided[1:][is_same] = np.nan
+        if decided is wanted:
+            return wanted
         found = np.full_like(wanted, np.nan)
-        found[at] = decided
+        found[asked] = decided
         return found
 
     def figures(self, market: Market) -> Mapping[str, Floats]:
@@ -148,7 +152,10 @@ def _when(comes_in: Asked, goes_out: Asked) -> Floats:
 
 def _kept_up(signals: Floats) -> Floats:
     """What was last said of each symbol, at every candle."""
-    said = np.where(np.isnan(signals), -1, np.arange(len(signals))[:, None])
+    is_silent = np.isnan(signals)
+    if not (is_silent[1:] & ~is_silent[:-1]).any():  # nobody falls silent who has spoken
+        return signals
+    said = np.where(is_silent, -1, np.arange(len(signals))[:, None])
     last = np.maximum.accumulate(said, axis=0)
     return np.where(last < 0, np.nan, np.take_along_axis(signals, np.maximum(last, 0), axis=0))
 

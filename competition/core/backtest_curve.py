@@ -35,9 +35,9 @@ def curve_of(played: Played, stage: Stage) -> ValueCurve:
     invested = np.zeros(len(stage.past) - begins[0])
     for name, columns in stage.past.market.items():
         base = stage.symbols[name].base
-        held = np.array([float(book.of(base)) for book in books])
+        held = np.array([book.float_of(base) for book in books])
         invested += np.repeat(held, lengths) * columns.closes[begins[0] :]
-    cash = np.repeat([float(book.of(quote)) for book in books], lengths)
+    cash = np.repeat([book.float_of(quote) for book in books], lengths)
     return ValueCurve(instants_of(stage), cash + invested, invested)
 
 

@@ -35,8 +35,8 @@ def _may_trade(stage: Stage, wishes: Wishes, some: slice, book: Book) -> NDArray
     weights = wishes.weights[some]
     columns = stage.past.market.items()
     prices = np.column_stack([(c.opens if stage.fills_at_open else c.closes)[rows] for _, c in columns])
-    held = np.array([float(book.of(stage.symbols[name].base)) for name in stage.past.market]) * prices
-    value = held.sum(axis=1) + float(book.of(stage.rules.quote))
+    held = np.array([book.float_of(stage.symbols[name].base) for name in stage.past.market]) * prices
+    value = held.sum(axis=1) + book.float_of(stage.rules.quote)
     steps = np.array([float(stage.symbols[name].step) for name in stage.past.market]) * prices
     smallest = np.array([float(stage.symbols[name].min_notional) for name in stage.past.market])
     apart = np.abs(weights * value[:, None] - held) + steps

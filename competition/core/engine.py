@@ -143,7 +143,7 @@ def decide_turn[Shown](
     """
     bounds = Bounds(
         limits=rules.limits,
-        tradable=frozenset(prices.keys() - set(halted) if halted else prices),
+        tradable=prices.keys() - set(halted) if halted else prices.keys(),
         quote=rules.quote,
         held=_Held(book, prices, symbols, rules.quote),
     )

@@ -18,7 +18,9 @@ def to_ms(at: datetime) -> int:
 
 
 def from_ms(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+    seconds, rest = divmod(milliseconds, 1000)  # a fraction of a float would be off by microseconds one day
+    at = datetime.fromtimestamp(seconds, UTC)
+    return at.replace(microsecond=rest * 1000) if rest else at
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,9 +105,13 @@ def _deviation(values: Floats, period: int) -> Floats:
 
 def _over(indicator: Callable[..., pd.Series], candles: int, *columns: Floats) -> Floats:
     """The indicator of the rows that are candles, put where they are; without what it says before `candles` of them."""
-    (there,) = np.nonzero(np.all([np.isfinite(column) for column in columns], axis=0))
-    found = np.full(len(columns[0]), np.nan)
-    if len(there) >= candles:
-        said = indicator(*(pd.Series(column[there]) for column in columns)).to_numpy()
-        found[there[candles - 1 :]] = said[candles - 1 :]
+    is_candle = np.isfinite(columns[0])
+    for column in columns[1:]:
+        is_candle &= np.isfinite(column)
+    there = slice(None) if is_candle.all() else np.flatnonzero(is_candle)
+    found = np.full(len(is_candle), np.nan)
+    if (count := np.count_nonzero(is_candle)) >= candles:
+        said = np.full(count, np.nan)
+        said[candles - 1 :] = indicator(*(pd.Series(column[there]) for column in columns)).to_numpy()[candles - 1 :]
+        found[there] = said
     return found

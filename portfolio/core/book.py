@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from market.core.canonical import canonical_json, sha256_of
-from market.core.exact import EXACT, atoms, from_atoms
+from market.core.exact import ATOMS, EXACT, atoms, from_atoms
 from market.core.symbols import Symbol
 from portfolio.core.orders import Fill, Side
 
@@ -94,6 +94,10 @@ class Book:
 
     def of(self, asset: str) -> Decimal:
         return self.balances.get(asset, _NOTHING)
+
+    def float_of(self, asset: str) -> float:
+        """The float nearest to what is held: for curves, which are floats throughout."""
+        return self.atoms.get(asset, 0) / ATOMS
 
     def __eq__(self, other: object) -> bool:
         return self.balances == other.balances if isinstance(other, Book) else NotImplemented
@@ -200,25 +204,6 @@ def head_of(journals: Iterable[Journal]) -> str:
     for journal in journals:
         head = journal_hash(head, journal)
     return head
-
-
-def priced_holdings(
-    book: Book, prices: Mapping[str, Decimal], symbols: Mapping[str, Symbol], quote: str
-) -> list[tuple[Symbol, int, int]]:
-    """Every symbol that has a price, with it and what is held of it, both in atoms.
-
-    Raises `MissingPrice` for a held asset without a price.
-    """
-    held_of, found, held_count = book.atoms.get, [], 0
-    for name, symbol in symbols.items():
-        price = prices.get(name)
-        if price is not None:
-            held = held_of(symbol.base, 0)
-            held_count += held != 0 and symbol.quote == quote
-            found.append((symbol, atoms(price), held))
-    if held_count < len(book.atoms) - (quote in book.atoms):
-        holdings_value(book, prices, symbols, quote)  # says which it is
-    return found
 
 
 def holdings_value(

@@ -71,6 +71,24 @@ class Costs:
         times, parts = self._fee
         return amount, -(-amount * times // parts)
 
+    def taken(self, price: int, quantity: int) -> int:
+        """The cash that buying `quantity` against `price` takes, slippage and fee included; all three in atoms.
+
+        `price` and `amounts` in one, as `brought` is: a planner asks for every wish in every round.
+        """
+        times, parts = self._dearer
+        paid = -(-price * times // parts)
+        amount = -(-paid * quantity // _PER_CENT)
+        times, parts = self._fee
+        return (amount - (-amount * times // parts)) * ATOMS_PER_CENT
+
+    def brought(self, price: int, quantity: int) -> int:
+        """The cash that selling `quantity` against `price` brings, slippage and fee taken off; all three in atoms."""
+        times, parts = self._cheaper
+        amount = price * times // parts * quantity // _PER_CENT
+        times, parts = self._fee
+        return (amount + (-amount * times // parts)) * ATOMS_PER_CENT
+
     def executed(self, side: Side, quantity: Decimal, reference_price: Decimal) -> tuple[Decimal, Decimal, Decimal]:
         """Price, quote amount and fee in quote for `quantity` against `reference_price`.
 

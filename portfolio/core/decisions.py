@@ -3,7 +3,7 @@
 Nothing here repairs a decision: what breaks a rule is refused with its reasons, never clamped or renormalised.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -98,7 +98,7 @@ class Bounds(NamedTuple):
     """What a decision is held against: the limits, what may be traded, and the weights held when it was asked for."""
 
     limits: Limits
-    tradable: frozenset[str]
+    tradable: Set[str]
     quote: str
     held: Mapping[str, Decimal]
 
@@ -181,12 +181,12 @@ def plainly_fair(weights: Mapping[str, Decimal], bounds: Bounds) -> bool:
 
     Turnover is at most the larger of what is wanted and what is held, and neither is more than the whole.
     """
-    limits, quote = bounds.limits, bounds.quote
+    limits, tradable, quote, _ = bounds
     if limits.max_weight < _WHOLE or limits.min_cash > _NONE or limits.max_turnover < _WHOLE:
         return False
     total = _NONE
     for name, weight in weights.items():
-        if not weight.is_finite() or not _NONE <= weight <= _WHOLE or not (name in bounds.tradable or name == quote):
+        if not weight.is_finite() or not _NONE <= weight <= _WHOLE or not (name in tradable or name == quote):
             return False
         total += weight
     return total == _WHOLE if quote in weights else total <= _WHOLE

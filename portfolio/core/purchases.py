@@ -3,12 +3,13 @@
 In whole numbers, as the planner (portfolio/core/rebalance.py), whose coins these are.
 """
 
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
 from market.core.exact import EXACT
 from market.core.symbols import Filters, Symbol
-from portfolio.core.brokers import ATOMS_PER_CENT, Costs
+from portfolio.core.brokers import Costs
 from portfolio.core.orders import Side
 
 WITHIN_BAND = "within the drift band"
@@ -17,11 +18,13 @@ BELOW_NOTIONAL = "below the minimum notional"
 NO_CASH = "no cash left"
 
 
-class Coin(NamedTuple):
-    """A priced symbol of a turn. `price` is in atoms; `unit` is what a step is worth at it, in 10^-36 of the quote.
+@dataclass(slots=True, eq=False)  # frozen, it would take three times as long to make
+class Coin:
+    """A priced symbol of a turn, which nobody changes.
 
-    A value times `share`, divided by `divisor`, is how many steps the target wants of it. `steps` are held, and `dust`
-    atoms besides; a `step` is so many atoms, and an order has at most `most` of them.
+    `price` is in atoms; `unit` is what a step is worth at it, in 10^-36 of the quote. A value times `share`, divided by
+    `divisor`, is how many steps the target wants of it. `steps` are held, and `dust` atoms besides; a `step` is so many
+    atoms, and an order has at most `most` of them.
     """
 
     symbol: Symbol
@@ -71,7 +74,7 @@ def afford(wishes: list[Wish], cash: int, costs: Costs) -> Purchase:
     while wishes:
         needed = 0
         for coin, steps in wishes:
-            needed += _takes(coin, steps, costs)
+            needed += costs.taken(coin.price, steps * coin.step)
         if needed <= cash:
             return Purchase(wishes, given_up, needed)
         scaled, taken = _scaled(wishes, cash, needed, costs)
@@ -92,22 +95,16 @@ def _size(coin: Coin, steps: int) -> tuple[int, str]:
     return steps * coin.unit, coin.symbol.name
 
 
-def _takes(coin: Coin, steps: int, costs: Costs) -> int:
-    """Cash in atoms that buying so many steps takes, slippage and fee included."""
-    amount, fee = costs.amounts(Side.BUY, costs.price(Side.BUY, coin.price) * coin.step, steps)
-    return (amount + fee) * ATOMS_PER_CENT
-
-
 def _scaled(wishes: list[Wish], cash: int, needed: int, costs: Costs) -> tuple[list[Wish], int]:
     """What of each wish the cash pays for, and what all of it takes."""
     left, scaled = cash, []
     for coin, wanted in wishes:
         steps = wanted * cash // needed
-        taken = _takes(coin, steps, costs)
+        taken = costs.taken(coin.price, steps * coin.step)
         if taken > left:  # roundings can add up to more than there is
             price = costs.price(Side.BUY, coin.price)
             steps = min(costs.affordable_atoms(left, price) // coin.step, coin.most)
-            taken = _takes(coin, steps, costs)
+            taken = costs.taken(coin.price, steps * coin.step)
         left -= taken
         scaled.append((coin, steps))
     return scaled, cash - left

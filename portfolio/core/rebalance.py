@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from market.core.exact import ATOMS, EXACT, PLACES, atoms, atoms_up
 from market.core.symbols import Symbol
-from portfolio.core.book import Book, priced_holdings
-from portfolio.core.brokers import ATOMS_PER_CENT, Costs
+from portfolio.core.book import Book, holdings_value
+from portfolio.core.brokers import Costs
 from portfolio.core.orders import Side, Skipped
 from portfolio.core.purchases import Coin, Purchase, Refused, Wish, afford, why_not
 
@@ -178,18 +178,28 @@ def _toward(aim: Aim, book: Book, prices: Prices, symbols: Symbols, target: Targ
 
 
 def _surveyed(book: Book, prices: Prices, symbols: Symbols, target: Target) -> tuple[list[Coin], int, int]:
-    """Every priced symbol in whole numbers, the value of the book, and its cash."""
-    weight_of, cash = target.weights.get, book.atoms.get(target.quote, 0)
+    """Every priced symbol in whole numbers, the value of the book, and its cash.
+
+    Raises `MissingPrice` for a held asset without a price.
+    """
+    quote, held_of, weight_of, price_of = target.quote, book.atoms.get, target.weights.get, prices.get
+    cash, unseen = held_of(quote, 0), len(book.atoms)
     value, coins = cash * ATOMS, []
-    for symbol, price, held in priced_holdings(book, prices, symbols, target.quote):
-        weight = weight_of(symbol.name)
+    for name, symbol in symbols.items():
+        decimal = price_of(name)
+        if decimal is None:
+            continue
+        price, weight, filters = atoms(decimal), weight_of(name), symbol.filters
         share, parts = _ratio(weight) if weight else (0, 1)
-        filters = symbol.filters
-        step = filters.step
+        step, steps, dust = filters.step, 0, 0
+        if held := held_of(symbol.base):
+            steps, dust = divmod(held, step)
+            value += held * price
+            unseen -= symbol.quote == quote
         unit = price * step
-        steps, dust = divmod(held, step) if held else (0, 0)
-        value += held * price
         coins.append(Coin(symbol, price, unit, share, unit * parts, steps, dust, step, filters.most, filters))
+    if unseen > (quote in book.atoms):
+        holdings_value(book, prices, symbols, quote)  # says which asset has no price
     return coins, value, cash
 
 
@@ -222,22 +232,24 @@ def _changes(coins: list[Coin], wanted: list[int], band: int) -> _Changes:
             continue
         if order > coin.most:
             order = coin.most
-        if reason := why_not(coin, order, least):
-            skipped.append((coin, order, reason))
-        else:
+        notional, filters = order * coin.unit, coin.filters
+        if notional >= least and notional >= filters.smallest and order >= filters.least and order > 0:
             legs.append((coin, order))
+        else:
+            skipped.append((coin, order, why_not(coin, order, least)))
     return found
 
 
 def _priced(changes: _Changes, cash: int, costs: Costs) -> _Priced:
     cost = 0
     for coin, steps in changes.sells:
-        amount, fee = costs.amounts(_SELL, costs.price(_SELL, coin.price) * coin.step, steps)
-        proceeds = (amount - fee) * ATOMS_PER_CENT
+        proceeds = costs.brought(coin.price, steps * coin.step)
         cost += steps * coin.unit - proceeds * ATOMS
         cash += proceeds
     purchase = afford(changes.buys, cash, costs)
-    cost += purchase.taken * ATOMS - sum([steps * coin.unit for coin, steps in purchase.wishes])
+    cost += purchase.taken * ATOMS
+    for coin, steps in purchase.wishes:
+        cost -= steps * coin.unit
     return _Priced(cash, purchase, cost)
 
 

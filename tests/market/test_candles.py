@@ -60,3 +60,9 @@ def test_the_time_zone_of_an_instant_does_not_change_its_milliseconds() -> None:
 def test_an_instant_without_a_time_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="has no time zone"):
         to_ms(NOON.replace(tzinfo=None))
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_an_instant_comes_back_from_its_milliseconds_in_any_century(at: datetime) -> None:
+    assert from_ms(to_ms(at)) == at.replace(microsecond=at.microsecond // 1000 * 1000)
+    assert from_ms(to_ms(at)).tzinfo is UTC

@@ -293,6 +293,13 @@ def test_a_holding_that_is_also_the_quote_of_another_symbol_is_not_worth_zero() 
     assert value_of(B("1 BTC"), prices, listed(BTC, ether_in_bitcoin), "USDT") == 50_000
 
 
+@some
+@given(amounts)
+def test_the_float_of_an_amount_is_the_nearest_there_is(amount: Decimal) -> None:
+    assert Book({"USDT": amount}).float_of("USDT") == float(amount)
+    assert Book().float_of("USDT") == 0.0
+
+
 def test_weights_are_fractions_of_the_value() -> None:
     weights = weights_of(B("50 USDT, 1 BTC, 5 ETH"), P("BTC 100, ETH 10"), S("BTC, ETH"), "USDT")
     # 100 / 200 and 50 / 200; the rest is cash

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from market.core.exact import atoms
 from portfolio.core.book import fill_journal, fold, overdrawn
 from portfolio.core.brokers import Costs, PaperBroker
 from portfolio.core.orders import Execution, OrderState, Side
@@ -77,6 +78,15 @@ def test_a_trade_costs_what_is_stated_and_never_less(costs: Costs, quantity: Dec
     rounding = (quantity + 2) * D("0.00000001") * 2
     assert paid + buy_fee <= quantity * price * (1 + stated_slip) * (1 + stated_fee) + rounding
     assert received >= quantity * price * (1 - stated_slip) - rounding
+
+
+@many
+@given(costs, quantities, prices)
+def test_what_the_planner_reckons_in_atoms_is_what_is_executed(costs: Costs, quantity: Decimal, price: Decimal) -> None:
+    _, paid, buy_fee = costs.executed(Side.BUY, quantity, price)
+    _, received, sell_fee = costs.executed(Side.SELL, quantity, price)
+    assert costs.taken(atoms(price), atoms(quantity)) == atoms(paid + buy_fee)
+    assert costs.brought(atoms(price), atoms(quantity)) == atoms(received - sell_fee)
 
 
 @some
