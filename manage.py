@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 
+NOT_MIGRATED = ("42P01", "42703")  # PostgreSQL knows no such table, no such column
 READER_GONE = 141  # what a shell reports of a program that SIGPIPE has ended
 
 
@@ -31,10 +32,15 @@ def _execute() -> None:
 
         use_embedded_postgres(os.environ)
     from django.core.management import execute_from_command_line
-    from django.db.utils import OperationalError
+    from django.db.utils import OperationalError, ProgrammingError
 
     try:
         execute_from_command_line(sys.argv)
+    except ProgrammingError as error:
+        if getattr(error.__cause__, "sqlstate", "") not in NOT_MIGRATED:
+            raise
+        reason = str(error).strip().splitlines()[0]
+        sys.exit(f"The database is not as this version needs it: {reason}\nRun manage.py migrate.")
     except OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         sys.exit(f"The database cannot be reached: {reason}\nCheck DATABASE_URL, and that PostgreSQL is running.")

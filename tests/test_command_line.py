@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from config.checked_env import CheckedEnv
+from tests.databases import database
 
 ROOT = settings.BASE_DIR
 
@@ -91,6 +93,19 @@ def test_data_that_is_a_file_is_refused_as_such(command: tuple[str, ...], tmp_pa
     refused = run(*command, DATA=str(path), DATABASE_URL=database, PORT="1")
     assert refused.returncode == 1
     assert refused.stderr == f"{path} is a file, not a folder. Choose another with DATA=...\n"
+
+
+# -- Databases ------------------------------------------------------------------------------------
+
+
+def test_a_database_without_our_tables_is_told_to_be_migrated() -> None:
+    name = f"bare_{os.getpid()}"
+    with database(name):
+        address = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+        refused = run("manage.py", "audit", DATABASE_URL=address)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.startswith("The database is not as this version needs it: relation ")
+    assert refused.stderr.endswith(" does not exist\nRun manage.py migrate.\n")
 
 
 # -- Pipes ----------------------------------------------------------------------------------------
