@@ -38,9 +38,9 @@ bench: ## All benchmarks
 	@bin/setup dev
 	@bin/bench
 
-bench-%: ## One benchmark: make bench-engine runs bench/engine.py
+bench-%: ## One benchmark: make bench-engine runs bench/engine.py (ARGS="..." is handed on to it)
 	@bin/setup dev
-	@bin/bench $*
+	@ARGS="$(ARGS)" bin/bench $*
 
 rehearse-year: ## Plays a year at the exchange on a made-up clock, with wipes and a backup put back (ARGS="--seed 7")
 	@bin/setup dev
