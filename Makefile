@@ -4,6 +4,8 @@ export PORT ?= 8000
 export PYTHON
 export BROKER
 ARGS ?=
+# Byte code is kept: without it every process of a site and of the tests would compile all it imports, at every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test check lock screenshots bench clean mutation-board rehearse-year
