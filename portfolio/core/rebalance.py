@@ -232,7 +232,7 @@ def _changes(coins: list[Coin], wanted: list[int], band: int) -> _Changes:
             continue
         if order > coin.most:
             order = coin.most
-        notional, filters = order * coin.unit, coin.filters
+        notional, filters = order * coin.unit, coin.filters  # as `why_not`, without a call for what may be ordered
         if notional >= least and notional >= filters.smallest and order >= filters.least and order > 0:
             legs.append((coin, order))
         else:
