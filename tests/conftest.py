@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+import uuid
 import zlib
 from collections import Counter
 from pathlib import Path
@@ -34,7 +35,9 @@ hypothesis.settings.register_profile("suite", max_examples=int(os.environ.get("E
 hypothesis.settings.load_profile("suite")
 
 from django.contrib import admin  # noqa: E402
+from django.core.cache import caches  # noqa: E402
 
+from competition.api.throttles import SHARED  # noqa: E402
 from tests.databases import (  # noqa: E402
     django_db_setup,  # noqa: F401
     drop_template,
@@ -61,6 +64,14 @@ PARTED = {"tests/simulation/test_simulation.py": 2}
 name_template(os.environ)
 
 admin.autodiscover()  # config/urls.py does so, and tests look at the admin without having asked for a page
+
+
+@pytest.fixture(autouse=True)
+def asked_by_nobody_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests, and those of other workers, have asked of the API in this minute is not counted here."""
+    prefix = uuid.uuid4().hex
+    monkeypatch.setitem(settings.CACHES[SHARED], "KEY_PREFIX", prefix)
+    monkeypatch.setattr(caches[SHARED], "key_prefix", prefix)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
