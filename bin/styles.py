@@ -1,9 +1,10 @@
 """Writes static/built: the style sheets of the site as browsers get them, two files instead of sixteen.
 
-`first.css` has what the leaderboard needs, within which it is sent, so that the board is painted out of the first
-packets; `all.css` has what all pages need. Of Pico only those rules are taken that can match something in our
-templates, and of its variables only those that a rule reads. With --check it writes nothing and fails when a file is
-not what it would write.
+`first.css` has what the leaderboard's first picture needs, within which it is sent, so that the board is painted out of
+the first packets; `all.css` has what all pages need, and comes to the board when it has been painted: what a pointer or
+a key changes, and what paper needs. Of Pico only those rules are taken that can match something in our templates, and
+of its variables only those that a rule reads. With --check it writes nothing and fails when a file is not what it would
+write.
 """
 
 import re
@@ -29,6 +30,10 @@ NOTICE = "/*! Contains parts of Pico CSS 2.1.1, picocss.com, MIT */"
 ELEMENTS_WITHOUT_TAGS = {"*", "html", "body", "tbody", "thead", "tr"}
 # What Django's fields write, and what stands in no template.
 OF_FIELDS = {("type", kind) for kind in ("text", "number", "date", "checkbox", "search", "hidden", "submit")}
+
+# What is not seen before somebody does something, and what is another browser's.
+LATER = re.compile(r":(hover|focus|active|-moz|-ms)|::(selection|-moz|-ms|-webkit)|\[open\]|\[aria-busy=\"true\"\]")
+LATER_DECLARATION = re.compile(r"transition|-(moz|ms|o)-|-webkit-text-decoration|-webkit-user-select")
 
 RULE, EMPTY = re.compile(r"([^{}]+)\{((?:[^{}\"]|\"[^\"]*\")*)\}"), re.compile(r"[^{}]+\{\s*\}")
 VARIABLE = re.compile(r"(--pico-[\w-]+):((?:[^;{}\"]|\"[^\"]*\")*)(?:;|$)")
@@ -132,10 +137,39 @@ def small(css: str) -> str:
     return css.replace("\u200b", "\\200b ")
 
 
+def first_picture(css: str) -> str:
+    """Without what is not seen before somebody does something."""
+    return "".join(_seen_at_first(tinycss2.parse_stylesheet(css, skip_whitespace=True)))
+
+
+def _seen_at_first(rules: Sequence[Rule]) -> Iterator[str]:
+    for rule in rules:
+        text = str(tinycss2.serialize(rule.prelude)).strip() if hasattr(rule, "prelude") else ""
+        if rule.type == "qualified-rule":
+            parts = (tinycss2.serialize(part).strip() for part in between_commas(rule.prelude))
+            selectors = [part for part in parts if not LATER.search(re.sub(r":not\([^)]*\)", "", part))]
+            body = ";".join(_declared_at_first(rule.content))
+            if selectors and body:
+                yield f"{','.join(selectors)}{{{body}}}"
+        elif rule.type == "at-rule" and rule.content is not None:
+            inside = "".join(_seen_at_first(tinycss2.parse_rule_list(rule.content, True, True)))
+            if inside and not re.search(r"print|reduced-motion", text):
+                yield f"@{rule.at_keyword} {text}{{{inside}}}"
+        else:
+            yield tinycss2.serialize([rule])
+
+
+def _declared_at_first(content: Sequence[Any]) -> Iterator[str]:
+    for declaration in tinycss2.parse_declaration_list(content, skip_whitespace=True):
+        if not LATER_DECLARATION.match(declaration.name):
+            value = tinycss2.serialize(declaration.value).strip()
+            yield f"{declaration.name}:{value}{' !important' * declaration.important}"
+
+
 def built() -> dict[str, str]:
     """The two files by name."""
-    of_boards = [path for pattern in OF_THE_BOARD for path in TEMPLATES.glob(pattern)]
-    boards = Used([*of_boards, *(TAGS / f"{name}.py" for name in TAGS_OF_THE_BOARD)])
+    templates = [path for pattern in OF_THE_BOARD for path in TEMPLATES.glob(pattern)]
+    boards = Used([*templates, *(TAGS / f"{name}.py" for name in TAGS_OF_THE_BOARD)])
     everything = Used(
         [
             *(path for path in TEMPLATES.rglob("*.html") if "admin" not in path.relative_to(TEMPLATES).parts),
@@ -146,11 +180,12 @@ def built() -> dict[str, str]:
     ours = {name: small((CSS / f"{name}.css").read_text()) for name in (*FIRST, *MORE)}
     text = PICO.read_text()
     for_all = without_idle_variables(pico_rules(text, everything), "".join(ours.values()))
-    for_boards = without_idle_variables(pico_rules(for_all, boards), "".join(ours[name] for name in FIRST))
+    of_boards = first_picture("".join(ours[name] for name in FIRST))
+    for_boards = without_idle_variables(first_picture(pico_rules(for_all, boards)), of_boards)
     paper = f"@media print{{{small((CSS / 'print.css').read_text())}}}\n"
-    first = f"{NOTICE}{LAYERS}@layer pico{{{small(for_boards)}}}" + "".join(ours[name] for name in FIRST)
+    first = f"{NOTICE}{LAYERS}@layer pico{{{small(for_boards)}}}{of_boards}\n"
     all_of_it = f"{NOTICE}{LAYERS}@layer pico{{{small(for_all)}}}" + "".join(ours[name] for name in (*FIRST, *MORE))
-    return {"first.css": first + paper, "all.css": all_of_it + paper}
+    return {"first.css": first, "all.css": all_of_it + paper}
 
 
 def main(arguments: Sequence[str]) -> int:

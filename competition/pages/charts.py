@@ -8,7 +8,7 @@ from typing import Any
 
 from competition.pages.figures import NOTHING, Moment, moment, money
 from competition.pages.names import EntryName
-from competition.pages.pictures import STILL_HEIGHT, STILL_WIDTH, drawable, polyline
+from competition.pages.pictures import STILL_HEIGHT, curve_path, drawable
 
 TWO_PLACES = Decimal("0.01")
 _START = 100.0
@@ -43,7 +43,7 @@ class Line:
     tone: str
     hue: int
     last: str
-    points: str
+    path: str
     entry: EntryName | None
 
 
@@ -67,10 +67,15 @@ class Chart:
     message: str
     caption: str
     lines: tuple[Line, ...]
-    start_y: str
+    height: int
+    start: str
     strokes: Sequence[Stroke]
     instants: Sequence[datetime]
     weeks: Sequence[int]
+
+    @property
+    def width(self) -> int:
+        return max(1, len(self.instants) - 1)
 
     @property
     def is_weekly(self) -> bool:
@@ -107,17 +112,17 @@ def drawn(
     curves = [drawable(stroke.values) for stroke in strokes]
     known = [_START, *(value for curve in curves for value in curve if value is not None)]
     low, high = min(known), max(known)
-    places = 0 if weeks else 1
+    height = STILL_HEIGHT if weeks else STILL_HEIGHT * 10
     lines = tuple(
         Line(
             *(stroke.slug, stroke.name, stroke.tone, stroke.hue, stroke.last),
-            points=polyline(curve, STILL_WIDTH, STILL_HEIGHT, low, high, places=places),
+            path=curve_path(curve, height, low, high),
             entry=stroke.entry,
         )
         for stroke, curve in zip(strokes, curves, strict=True)
     )
-    start_y = polyline([_START], STILL_WIDTH, STILL_HEIGHT, low, high).partition(",")[2]
-    return Chart(title, message, caption, lines, start_y, strokes, instants, weeks)
+    start = curve_path([_START], height, low, high)
+    return Chart(title, message, caption, lines, height, start, strokes, instants, weeks)
 
 
 def _text(value: str | None) -> str:

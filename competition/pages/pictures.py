@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from competition.pages.figures import percent
 
-SPARK_WIDTH, SPARK_HEIGHT = 96, 24
+SPARK_HEIGHT = 48  # half a pixel each
 BAR_WIDTH = 100
 STILL_WIDTH, STILL_HEIGHT = 1000, 320
 HUES = 8
@@ -26,10 +26,11 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Spark:
-    """A polyline, and the height of the line it started from."""
+    """A curve as `curve_path` writes it, `width` steps wide, and the height of the line it started from."""
 
-    points: str
-    start_y: str
+    path: str
+    width: int
+    start_y: int
 
 
 def drawable(values: Sequence[str | Decimal | None]) -> list[float | None]:
@@ -37,20 +38,39 @@ def drawable(values: Sequence[str | Decimal | None]) -> list[float | None]:
     return [None if value is None else float(value) for value in values]
 
 
-def polyline(
-    values: Sequence[float | None], width: int, height: int, low: float, high: float, *, places: int = 1
-) -> str:
+def polyline(values: Sequence[float | None], width: int, height: int, low: float, high: float) -> str:
     """Points of a curve between `low` (bottom) and `high` (top), gaps left out."""
     scale = (height - 2) / (high - low) if high > low else 0.0
     bottom = height - 1 if scale else height / 2  # a hair of room for the stroke; a flat curve is in the middle
-    texts, tenths = _down(height, places), 10**places
+    texts = _down(height)
     return " ".join(
         [
-            f"{x},{texts[round((bottom - (value - low) * scale) * tenths)]}"
-            for x, value in zip(_across(len(values), width, places), values, strict=True)
+            f"{x},{texts[round((bottom - (value - low) * scale) * 10)]}"
+            for x, value in zip(_across(len(values), width), values, strict=True)
             if value is not None
         ]
     )
+
+
+def curve_path(values: Sequence[float | None], height: int, low: float, high: float) -> str:
+    """A curve between `low` (bottom) and `high` (top) as an SVG path: a value is one to the right of the one before it.
+
+    It goes in steps, which are short and alike, so that twenty curves come in the first packets. Gaps are left out.
+    """
+    at = [index for index, value in enumerate(values) if value is not None]
+    levels = _levels([value for value in values if value is not None], height, low, high)
+    steps = [
+        f"{index - before}{level - level_before:+d}"
+        for before, index, level_before, level in zip(at, at[1:], levels, levels[1:], strict=False)
+    ]
+    return " ".join([f"m{at[0]} {levels[0]}", *steps]) if at else ""
+
+
+def _levels(values: Sequence[float], height: int, low: float, high: float) -> list[int]:
+    """How far from the top each value is, in whole units."""
+    scale = (height - 2) / (high - low) if high > low else 0.0
+    bottom = height - 1 if scale else height / 2  # a hair of room for the stroke; a flat curve is in the middle
+    return [round(bottom - (value - low) * scale) for value in values]
 
 
 def spark(values: Sequence[str | Decimal | None]) -> Spark | None:
@@ -59,8 +79,9 @@ def spark(values: Sequence[str | Decimal | None]) -> Spark | None:
     known = [value for value in curve if value is not None]
     if len(known) < 2:
         return None
-    points = polyline(curve, SPARK_WIDTH, SPARK_HEIGHT, min(known), max(known))
-    return Spark(points, points.partition(",")[2].partition(" ")[0])
+    low, high = min(known), max(known)
+    (start_y,) = _levels(known[:1], SPARK_HEIGHT, low, high)
+    return Spark(curve_path(curve, SPARK_HEIGHT, low, high), len(curve) - 1, start_y)
 
 
 def segments(weights: Mapping[str, Decimal], hues: Mapping[str, int], cash: str) -> tuple[Segment, ...]:
@@ -83,17 +104,17 @@ def hues_of(names: Sequence[str]) -> dict[str, int]:
 
 
 @lru_cache(maxsize=64)
-def _across(count: int, width: int, places: int) -> tuple[str, ...]:
+def _across(count: int, width: int) -> tuple[str, ...]:
     """Where `count` values stand from left to right, the first and the last at the edges."""
     step = width / max(1, count - 1)
-    return tuple(_short(step * index, places) for index in range(count))
+    return tuple(_short(step * index) for index in range(count))
 
 
 @lru_cache(maxsize=16)
-def _down(height: int, places: int) -> tuple[str, ...]:
+def _down(height: int) -> tuple[str, ...]:
     """Every place from top to bottom as text: there are fewer of them than points."""
-    return tuple(_short(step / 10**places, places) for step in range(height * 10**places + 1))
+    return tuple(_short(step / 10) for step in range(height * 10 + 1))
 
 
-def _short(number: float | Decimal, places: int = 1) -> str:
-    return f"{number:.{places}f}".removesuffix(".0")
+def _short(number: float | Decimal) -> str:
+    return f"{number:.1f}".removesuffix(".0")

@@ -71,9 +71,7 @@ def _standing(row: BoardRow, season: str) -> str:
 def curves(chart: Chart) -> SafeString:
     """The lines of a chart as its still picture has them."""
     return mark_safe(  # noqa: S308  # numbers, and tones are ours
-        "".join(
-            [f'<polyline class="line-{line.tone} hue-{line.hue}" points="{line.points}" />\n' for line in chart.lines]
-        )
+        "".join([f'<path class="line-{line.tone} hue-{line.hue}" d="{line.path}" />\n' for line in chart.lines])
     )
 
 

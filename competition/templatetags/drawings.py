@@ -11,23 +11,19 @@ from django.utils.safestring import SafeString, mark_safe
 
 from competition.pages.charts import Chart
 from competition.pages.figures import Moment
-from competition.pages.pictures import Segment, Spark
+from competition.pages.pictures import SPARK_HEIGHT, Segment, Spark
 
 register = template.Library()
 
 
 @register.simple_tag
 def allocation_bar(parts: Sequence[Segment]) -> SafeString:
-    """What somebody holds, as one bar; each part says its name and share."""
-    told = [(part, f"{escape(part.name)} {part.share}") for part in parts]
-    drawn = "".join(
-        f'<rect class="hue-{part.hue}" x="{part.x}" width="{part.width}" height="10"><title>{text}</title></rect>'
-        for part, text in told
-    )
-    label = ", ".join(text for _, text in told)
+    """What somebody holds, as one bar that says the name and share of each part."""
+    drawn = "".join(f'<rect class="hue-{part.hue}" x="{part.x}" width="{part.width}" height="10" />' for part in parts)
+    told = ", ".join(f"{escape(part.name)} {part.share}" for part in parts)
     return mark_safe(  # noqa: S308  # of what goes in, names alone are not ours, and they are escaped
-        f'<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img" aria-label="{label}">'
-        f"{drawn}</svg>"
+        '<svg class="bar" viewBox="0 0 100 10" preserveAspectRatio="none" role="img">'
+        f"<title>{told}</title>{drawn}</svg>"
     )
 
 
@@ -37,8 +33,9 @@ def sparkline(spark: Spark | None) -> SafeString:
     if spark is None:
         return SafeString("")
     return mark_safe(  # noqa: S308  # numbers and nothing else
-        '<svg class="spark" viewBox="0 0 96 24" preserveAspectRatio="none" role="img" aria-label="Equity curve">'
-        f'<path class="spark-start" d="M0 {spark.start_y}H96" /><polyline points="{spark.points}" /></svg>'
+        f'<svg class="spark" viewBox="0 0 {spark.width} {SPARK_HEIGHT}" preserveAspectRatio="none" role="img"'
+        f' aria-label="Equity curve"><path class="spark-start" d="M0 {spark.start_y}h{spark.width}" />'
+        f'<path d="{spark.path}" /></svg>'
     )
 
 

@@ -1,9 +1,10 @@
-// Draws the equity chart over its still picture, from the JSON beside it or at an address. Until then, the picture stays.
+// Draws the equity chart over its still picture, from the JSON beside it or at an address, when somebody comes near it.
+// Until then, the picture stays.
 (() => {
   const plot = document.querySelector("[data-chart]");
   if (!plot) return;
 
-  const LABEL_HALF = 20; // pixels
+  const LABEL_HALF = 24; // pixels of a year, and what the axis of values takes from them on a phone
 
   const figures = async () => {
     if (!plot.dataset.figures) return JSON.parse(document.getElementById(plot.dataset.chart).textContent);
@@ -11,7 +12,15 @@
     if (!answer.ok) throw new Error(`${plot.dataset.figures} answered ${answer.status}`);
     return answer.json();
   };
-  figures().then((data) => data.seconds.length < 2 || draw(data));
+  const near = new IntersectionObserver(
+    (seen) => {
+      if (!seen.some((one) => one.isIntersecting)) return;
+      near.disconnect();
+      figures().then((data) => data.seconds.length < 2 || draw(data));
+    },
+    { rootMargin: "50%" },
+  );
+  near.observe(plot);
 
   function draw(data) {
     const { createChart, LineSeries, LineStyle, CrosshairMode } = window.LightweightCharts;

@@ -1,8 +1,10 @@
-// Fetches all other scripts when the page is here and has been painted. It stands within the page; they run in order.
+// Fetches what the first picture did without when it has been painted. It stands within the page; scripts run in order.
 {
   const names = document.currentScript.dataset.late.match(/\S+/g);
-  const begin = () => {
-    for (const src of names) document.head.append(Object.assign(document.createElement("script"), { src, async: false }));
-  };
+  const made = (name) =>
+    name.endsWith(".css")
+      ? Object.assign(document.createElement("link"), { rel: "stylesheet", href: name })
+      : Object.assign(document.createElement("script"), { src: name, async: false });
+  const begin = () => document.head.append(...names.map(made));
   addEventListener("load", () => requestAnimationFrame(() => setTimeout(begin)));
 }

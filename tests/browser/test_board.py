@@ -81,6 +81,23 @@ def test_the_chart_is_drawn_over_its_still_picture_and_a_hostile_name_stays_text
     assert f"Van{SCRIPT}dal" in names(board)
 
 
+def test_on_a_phone_what_is_far_below_is_laid_out_and_drawn_when_somebody_comes_near(site: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(site.of("board"))
+    expect(page.locator(".latest")).to_have_css("content-visibility", "auto")
+    page.locator(".latest li").last.scroll_into_view_if_needed()
+    expect(page.locator(".latest li").last).to_be_in_viewport()
+    page.locator(".chart-plot").scroll_into_view_if_needed()
+    expect(page.locator(".chart-plot.is-drawn canvas").first).to_be_in_viewport()
+
+
+def test_what_a_pointer_and_a_key_change_comes_after_the_first_picture(board: Page) -> None:
+    link = board.locator(ENTRY).first
+    expect(link).to_have_css("text-decoration-line", "none")
+    link.hover()
+    expect(link).to_have_css("text-decoration-line", "underline")
+
+
 def test_the_figures_of_the_chart_come_into_the_page_when_somebody_wants_them(board: Page) -> None:
     board.get_by_text("The same figures as a table").click()
     expect(board.locator("#figures table")).to_be_visible()
@@ -112,6 +129,7 @@ def test_a_page_is_drawn_before_the_click_on_its_link(site: Site, chromium: str)
         tab.click(ENTRY)
         tab.until("location.pathname.includes('/e/') && !document.prerendering")
         assert tab.read("performance.getEntriesByType('navigation')[0].activationStart") > 0
+        tab.read("document.querySelector('.chart').scrollIntoView()")
         tab.until("document.querySelector('.chart-plot.is-drawn canvas')")
 
 

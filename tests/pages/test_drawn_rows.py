@@ -28,12 +28,12 @@ FLAT = Figure("0.0%")
 STANDING = BoardRow(
     *("–", EVIL, WHO, "1.00", FLAT, FLAT, "0.0%", "0.00", "0.00", "0.00", "1/1"),
     bar=(Segment(EVIL, "100.0%", "0", "100", 1),),
-    spark=Spark("0,1 96,2", "1"),
+    spark=Spark("m0 1 1+1", 1, 1),
 )
 TRADE = TradeLine(3, WHO, AT, "buy", EVIL, "1", "2.00", "0.0 bp", "2.00", f"0.01 {EVIL}")
 DECISION = DecisionLine(3, AT, DEED, EVIL, "1.00", "0.01", "–", "1.00")
 LINES = (Line(EVIL, EVIL, "model", 1, "100.0", "", None), Line("vandal", EVIL, "model", 2, "100.0", "", WHO))
-CHART = Chart("", "", "", LINES, "0", (), (), ())
+CHART = Chart("", "", "", LINES, 320, "m0 0", (), (), ())
 
 DRAWN = {
     "a row of the board": (lambda: standings([STANDING], "s"), 3),

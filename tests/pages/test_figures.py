@@ -1,9 +1,13 @@
 """Numbers as they are shown: rounded once, signed with a real minus, never `-0`."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import accumulate
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers, lists, none
 
 from competition.pages.curves import thinned
 from competition.pages.figures import (
@@ -23,7 +27,7 @@ from competition.pages.figures import (
     relative,
     signed_percent,
 )
-from competition.pages.pictures import hues_of, segments, spark
+from competition.pages.pictures import curve_path, hues_of, segments, spark
 
 NOW = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -146,4 +150,17 @@ def test_a_curve_of_less_than_two_points_is_not_drawn_and_a_flat_one_is_a_line()
     assert spark([None, Decimal(100), None]) is None
     flat = spark([Decimal(100), Decimal(100)])
     assert flat is not None
-    assert flat.points == "0,12 96,12"
+    assert (flat.path, flat.width, flat.start_y) == ("m0 24 1+0", 1, 24)
+
+
+@given(lists(none() | integers(-1000, 1000).map(float), min_size=1, max_size=60))
+def test_the_steps_of_a_curve_lead_to_each_value_and_never_further_than_half_a_unit_from_it(
+    values: list[float | None],
+) -> None:
+    known = {index: value for index, value in enumerate(values) if value is not None}
+    path = curve_path(values, 48, -1000, 1000)
+    numbers = [int(number) for number in re.findall(r"[+-]?\d+", path)]
+    xs, ys = accumulate(numbers[0::2]), accumulate(numbers[1::2])
+    drawn = dict(zip(xs, ys, strict=True))
+    assert list(drawn) == list(known)
+    assert all(abs(y - (47 - (known[x] + 1000) * 46 / 2000)) <= 0.5 for x, y in drawn.items())
