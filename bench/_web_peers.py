@@ -5,12 +5,13 @@ import shutil
 import subprocess
 import textwrap
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
 ROOT = Path(__file__).resolve().parent.parent
+BOARDS = ROOT / "docs" / "nginx" / "boards.conf"
 KEPT, STYLES = ROOT / ".bench" / "web", ROOT / "static" / "built" / "first.css"
 NEXT = {"next": "16.4.6", "react": "19.3.1", "react-dom": "19.3.1"}
 
@@ -22,18 +23,11 @@ http {{
     client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
     uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
     types {{ text/html html; }} default_type text/html;
-    proxy_cache_path {folder}/cache keys_zone=board:1m;
+    proxy_cache_path {folder}/cache keys_zone=boards:1m;
     upstream site {{ server 127.0.0.1:{site_port}; keepalive 8; }}
     server {{ listen 127.0.0.1:{static_port}; root {folder}/static; gzip_static on; }}
-    server {{
-        listen 127.0.0.1:{proxy_port};
-        location / {{
-            proxy_pass http://site; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
-            proxy_cache board; proxy_cache_use_stale updating error timeout http_502 http_503;
-            proxy_cache_background_update on; proxy_cache_lock on; proxy_ignore_headers Vary;
-            proxy_cache_key "$host$request_uri$cookie_theme$http_accept_encoding$http_hx_request$http_hx_target";
-        }}
-    }}
+    server {{ listen 127.0.0.1:{open_port}; root {folder}/static; gzip_static on; open_file_cache max=1000; }}
+    server {{ listen 127.0.0.1:{proxy_port}; location / {{ proxy_pass http://site; include {boards}; }} }}
 }}
 """
 
@@ -50,16 +44,15 @@ def process(*argv: str, core: int, cwd: Path | None = None, environ: dict[str, s
 
 
 @contextmanager
-def nginx(folder: Path, gzipped: bytes, plain: bytes, *, ports: tuple[int, int, int], core: int) -> Iterator[None]:
-    """nginx with the page as a compressed file, and in front of the site with a cache that keeps to its headers."""
+def nginx(folder: Path, gzipped: bytes, plain: bytes, *, ports: Mapping[str, int], core: int) -> Iterator[None]:
+    """nginx with the page as a compressed file, opened each time or kept open, and before the site as we advise."""
     (folder / "static").mkdir(parents=True)
     (folder / "static" / "index.html").write_bytes(plain)
     (folder / "static" / "index.html.gz").write_bytes(gzipped)
-    site, static, proxy = ports
     config = folder / "nginx.conf"
-    config.write_text(NGINX.format(folder=folder, site_port=site, static_port=static, proxy_port=proxy))
+    config.write_text(NGINX.format(folder=folder, boards=BOARDS, **ports))
     with process("nginx", "-c", str(config), core=core):
-        wait_for(f"http://127.0.0.1:{static}/")
+        wait_for(f"http://127.0.0.1:{ports['static_port']}/")
         yield
 
 

@@ -57,19 +57,21 @@ def commit_to_board_ms(url: str) -> float:
 
 
 def main(folder: Path) -> None:
-    site_port, static_port, proxy_port, next_port = free_ports(4)
+    names = ("site_port", "static_port", "open_port", "proxy_port")
+    *of_nginx, next_port = free_ports(len(names) + 1)
+    ports = dict(zip(names, of_nginx, strict=True))
     with ExitStack() as stack:
-        site = stack.enter_context(served(site_port, SERVER_CORE))
+        site = stack.enter_context(served(ports["site_port"], SERVER_CORE))
         gzipped, _ = fetched(site)
         plain = gzip.decompress(gzipped)
         body = re.search(r"<body>(.*)</body>", plain.decode(), re.S).group(1)
-        ports = (site_port, static_port, proxy_port)
         stack.enter_context(nginx(folder / "nginx", gzipped, plain, ports=ports, core=SERVER_CORE))
         stack.enter_context(next_js(body, port=next_port, core=SERVER_CORE))
         urls = {
             "ours": site,
-            "ours behind nginx": f"http://127.0.0.1:{proxy_port}/",
-            "nginx static": f"http://127.0.0.1:{static_port}/",
+            "ours behind nginx": f"http://127.0.0.1:{ports['proxy_port']}/",
+            "nginx static": f"http://127.0.0.1:{ports['static_port']}/",
+            "nginx static, file kept open": f"http://127.0.0.1:{ports['open_port']}/",
             "next start": f"http://127.0.0.1:{next_port}/",
         }
         sizes = {name: len(fetched(url)[0]) for name, url in urls.items()} | {"ours, br": len(fetched(site, "br")[0])}
@@ -83,8 +85,8 @@ def main(folder: Path) -> None:
 
 def tell(rates: dict[str, float], sizes: dict[str, int], delays: list[float]) -> None:
     for name, rate in rates.items():
-        print(f"{name:<20} {rate:>10,.0f} requests/s   {sizes[name]:>7,} bytes")
-    peers = {name: round(rates[name]) for name in ("nginx static", "next start")}
+        print(f"{name:<28} {rate:>10,.0f} requests/s   {sizes[name]:>7,} bytes")
+    peers = {name: round(rates[name]) for name in rates if not name.startswith("ours")}
     ours = {
         "requests_per_s": round(rates["ours"]),
         "behind_nginx_requests_per_s": round(rates["ours behind nginx"]),
