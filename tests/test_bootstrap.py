@@ -243,10 +243,11 @@ def test_a_path_with_spaces_stays_one_argument(tmp_path: Path) -> None:
 
 
 CREW = """
-import os, sys
+import os, signal, sys
 from config import processes
 from config.processes import EXCHANGE_SEASON, Command, run
 processes.END_WITHIN_S = 0.5
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # who runs these tests under nohup has it ignored
 shell = lambda name, line: Command(name, ("/bin/sh", "-c", line), os.environ)
 print(run([shell(*pair.split("=", 1)) for pair in sys.argv[1:]]))
 """
