@@ -1,10 +1,13 @@
-// Fetches what the first picture did without when it has been painted. It stands within the page; scripts run in order.
+// Lays out and fetches what the first picture did without, when it has been painted. It stands within the page; scripts run in order.
 {
   const names = document.currentScript.dataset.late.match(/\S+/g);
   const made = (name) =>
     name.endsWith(".css")
       ? Object.assign(document.createElement("link"), { rel: "stylesheet", href: name })
       : Object.assign(document.createElement("script"), { src: name, async: false });
-  const begin = () => document.head.append(...names.map(made));
+  const begin = () => {
+    document.documentElement.classList.add("is-painted");
+    document.head.append(...names.map(made));
+  };
   addEventListener("load", () => requestAnimationFrame(() => setTimeout(begin)));
 }
