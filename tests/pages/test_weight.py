@@ -31,7 +31,7 @@ def sent(response: HttpResponse) -> dict[str, int]:
 
 
 def test_a_board_of_twenty_with_its_style_sheet_fits_into_the_first_packets() -> None:
-    # Everyone goes another way: twenty curves that are alike would weigh less.
+    # All of these trade: curves that are alike would weigh less.
     dice = [Profile(f"dice-{n}", f"Dice {n}", "baseline", "baseline/random", {"seed": n}) for n in range(12)]
     played = play_season("heavy", weeks=26, entries=7, more=dice)
     response = Client().get(f"/s/{played.slug}/", headers={"Accept-Encoding": "identity"})
