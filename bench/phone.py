@@ -21,7 +21,7 @@ from bench._web_peers import next_js
 from bench._web_site import fetched, free_ports, served
 from tests.browser.tabs import tab_of
 
-ROUNDS, CLICKS = 9, 9
+ROUNDS, CLICKS = 15, 15
 SERVER_CORE = 0
 PHONE = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 3, "is_mobile": True, "has_touch": True}
 SLOW_PROCESSOR = 4

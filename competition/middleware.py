@@ -52,14 +52,18 @@ class AdminHost:
 
 
 class AdminPolicy:
-    """Every answer below ADMIN_PATH gets the policy that Unfold needs; all others keep the strict one."""
+    """Below ADMIN_PATH the policy that Unfold needs, and a window no other site holds; elsewhere the strict policy."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
         self.relaxed = csp_override(cast(Mapping[str, list[str]], settings.ADMIN_CSP))(get_response)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.relaxed(request) if _is_admin(request) else self.get_response(request)
+        if not _is_admin(request):
+            return self.get_response(request)
+        response = self.relaxed(request)
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        return response
 
 
 class WhoChanges:

@@ -59,7 +59,6 @@ urlpatterns = [
     path("cycles.atom", found.Cycles(), name="feed"),
     path("sitemap.xml", sitemap, {"sitemaps": found.SITEMAPS}, name="sitemap"),
     path("robots.txt", found.robots, name="robots"),
-    path("speculation-rules.json", found.speculation, name="speculation"),
     path("llms.txt", found.llms, name="llms"),
     # for whoever keeps it running
     path("livez", health.livez, name="livez"),

@@ -6,11 +6,13 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-# Within the page, so that a board is complete as soon as it has come; the policy knows each by its hash.
+# The policy knows each by its hash. Styles and script stand within the page, so that a board is complete as soon as it
+# has come; a script puts the rules there.
 STATIC = Path(__file__).resolve().parent.parent / "static"
 FIRST_STYLES = (STATIC / "built" / "first.css").read_text()
 _LINES = (STATIC / "js" / "late.js").read_text().splitlines()
 FIRST_SCRIPT = "".join(line.strip() for line in _LINES if not line.startswith("//"))
+AHEAD_RULES = (STATIC / "js" / "ahead.js").read_text().split("String.raw`")[1].split("`")[0]
 
 
 def _hash_of(text: str) -> str:
@@ -19,7 +21,7 @@ def _hash_of(text: str) -> str:
 
 SITE: dict[str, list[str]] = {
     "default-src": [CSP.SELF],
-    "script-src": [CSP.SELF, _hash_of(FIRST_SCRIPT)],
+    "script-src": [CSP.SELF, _hash_of(FIRST_SCRIPT), _hash_of(AHEAD_RULES)],
     "style-src": [CSP.SELF, _hash_of(FIRST_STYLES)],
     "img-src": [CSP.SELF, "data:"],
     "object-src": [CSP.NONE],

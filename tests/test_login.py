@@ -141,5 +141,5 @@ def test_where_the_admin_has_hosts_of_its_own_it_is_nowhere_else(ada: User, sett
 
 def test_no_public_file_tells_another_path_of_the_admin(client: Client, settings: Settings) -> None:
     settings.ADMIN_PATH = "behind-the-curtain/"
-    for address in ("/robots.txt", "/speculation-rules.json", "/llms.txt", "/nowhere/"):
+    for address in ("/robots.txt", "/llms.txt", "/nowhere/"):
         assert "curtain" not in client.get(address).content.decode()

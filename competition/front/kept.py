@@ -15,8 +15,8 @@ Headers = list[tuple[str, str]]
 # A cache in front may answer for a second by itself, and for a minute more while it asks: a board is at most that old.
 CACHE_CONTROL = "public, max-age=0, s-maxage=1, stale-while-revalidate=60"
 VARY = "Accept-Encoding, Cookie, HX-Request, HX-Target"
-SEASON_HEADER = "X-Season"
-_MADE_HERE = {"cache-control", "content-encoding", "content-length", "etag", "vary"}
+SEASON_HEADER = "X-Season"  # for whoever keeps the page; visitors are not told
+_MADE_HERE = {SEASON_HEADER.lower(), "cache-control", "content-encoding", "content-length", "etag", "vary"}
 _ENCODINGS: Mapping[str, Callable[[bytes], bytes]] = {
     "br": lambda body: brotli.compress(body, quality=11),
     "gzip": lambda body: gzip.compress(body, compresslevel=9, mtime=0),

@@ -60,10 +60,10 @@ def curve_path(values: Sequence[float | None], height: int, low: float, high: fl
     at = [index for index, value in enumerate(values) if value is not None]
     levels = _levels([value for value in values if value is not None], height, low, high)
     steps = [
-        f"{index - before}{level - level_before:+d}"
+        f"l{index - before}{level - level_before: d}"
         for before, index, level_before, level in zip(at, at[1:], levels, levels[1:], strict=False)
     ]
-    return " ".join([f"m{at[0]} {levels[0]}", *steps]) if at else ""
+    return "".join([f"m{at[0]} {levels[0]}", *steps]) if at else ""
 
 
 def _levels(values: Sequence[float], height: int, low: float, high: float) -> list[int]:

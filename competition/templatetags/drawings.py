@@ -29,12 +29,12 @@ def allocation_bar(parts: Sequence[Segment]) -> SafeString:
 
 @register.simple_tag
 def sparkline(spark: Spark | None) -> SafeString:
-    """A curve with the level it started from; nothing where there is no curve yet."""
+    """A curve with the level it started from, for eyes alone: its figures stand beside it. Nothing without a curve."""
     if spark is None:
         return SafeString("")
     return mark_safe(  # noqa: S308  # numbers and nothing else
-        f'<svg class="spark" viewBox="0 0 {spark.width} {SPARK_HEIGHT}" preserveAspectRatio="none" role="img"'
-        f' aria-label="Equity curve"><path class="spark-start" d="M0 {spark.start_y}h{spark.width}" />'
+        f'<svg class="spark" viewBox="0 0 {spark.width} {SPARK_HEIGHT}" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path class="spark-start" d="M0 {spark.start_y}h{spark.width}" />'
         f'<path d="{spark.path}" /></svg>'
     )
 

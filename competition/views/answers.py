@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.middleware import HtmxDetails
 
@@ -24,8 +23,6 @@ def answer(
     if status == 200:
         shared["canonical"] = request.build_absolute_uri(request.path)
     response = render(request, name, {**shared, **context}, status=status)
-    if not fragment:
-        response.headers["Speculation-Rules"] = f'"{reverse("speculation")}"'
     patch_vary_headers(response, ("Cookie", "HX-Request", "HX-Target"))
     return response
 

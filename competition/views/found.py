@@ -6,10 +6,9 @@ from typing import Any
 
 from django.contrib.sitemaps import Sitemap
 from django.contrib.syndication.views import Feed
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.cache import patch_cache_control
 from django.utils.feedgenerator import Atom1Feed
 from django.views.decorators.http import require_safe
 
@@ -100,21 +99,6 @@ def robots(request: HttpRequest) -> HttpResponse:
     """Everything may be read by everybody, but the admin under its usual path: another one is not told here."""
     lines = ["User-agent: *", "Disallow: /admin/", "", f"Sitemap: {request.build_absolute_uri(reverse('sitemap'))}", ""]
     return HttpResponse("\n".join(lines), content_type=TEXT)
-
-
-@require_safe
-def speculation(request: HttpRequest) -> HttpResponse:
-    """Rules by which a browser fetches and draws a page of ours, unseen, when somebody is about to click its link.
-
-    The admin is named by its usual path: another one is not told here, and no page of ours leads to it.
-    """
-    away = ["/admin/*", "/api/*", "/static/*", "/*\\?(.+)", "/*.json", "/*.csv", "/*.png"]
-    where = {"and": [{"href_matches": "/*"}, {"not": {"href_matches": away}}]}
-    about_to = [{"source": "document", "where": where, "eagerness": "moderate"}]
-    rules = {"prefetch": about_to, "prerender": about_to}  # a browser that is short of memory does only the first
-    response = JsonResponse(rules, content_type="application/speculationrules+json")
-    patch_cache_control(response, public=True, max_age=3600)
-    return response
 
 
 @require_safe

@@ -5,9 +5,13 @@
     name.endsWith(".css")
       ? Object.assign(document.createElement("link"), { rel: "stylesheet", href: name })
       : Object.assign(document.createElement("script"), { src: name, async: false });
-  const begin = () => {
+  const painted = new PerformanceObserver(() => {
+    painted.disconnect();
     document.documentElement.classList.add("is-painted");
     document.head.append(...names.map(made));
-  };
-  addEventListener("load", () => requestAnimationFrame(() => setTimeout(begin)));
+  });
+  addEventListener("load", () => {
+    if (document.prerendering) document.body.offsetHeight;
+    painted.observe({ type: "paint", buffered: true });
+  });
 }

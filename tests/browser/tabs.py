@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.browser.web import QUIET
 from tests.support_engines import PATIENCE_S, until
 
+AHEAD_RULES = "script[type=speculationrules]"
 MIDDLE = """(() => {
     const link = document.querySelector(%s);
     link.scrollIntoView({ block: "center", behavior: "instant" });
@@ -69,8 +70,9 @@ class Tab:
         until(lambda: self.read(f"Boolean({expression})"), expression)
 
     def goto(self, url: str) -> None:
+        """Returns when one of our pages is there and has told Chromium which pages it may draw ahead."""
         self.ask("Page.navigate", {"url": url})
-        self.until(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
+        self.until(f"location.href === {json.dumps(url)} && document.querySelector('{AHEAD_RULES}')")
 
     def hover(self, selector: str) -> tuple[float, float]:
         """The pointer rests on what the selector finds first; where that is."""

@@ -9,7 +9,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.reading import visit
 from tests.browser.served import Site
-from tests.browser.tabs import tab_of
+from tests.browser.tabs import AHEAD_RULES, tab_of
 from tests.pages.seasons import SCRIPT
 from tests.support_engines import PATIENCE_S
 
@@ -110,6 +110,7 @@ def test_a_page_is_fetched_before_the_click_on_its_link(site: Site, page: Page) 
     protocol.on("Preload.prefetchStatusUpdated", lambda event: told.append(event))
     protocol.send("Preload.enable")
     page.goto(site.of("board"))
+    page.locator(AHEAD_RULES).wait_for(state="attached")
     link = page.locator(ENTRY).first
     link.hover()
     give_up_at = time.monotonic() + PATIENCE_S

@@ -35,6 +35,7 @@ def test_the_body_is_the_same_in_every_encoding(accepted: str, encoding: str, de
     assert headers["Content-Type"] == "text/html"
     assert headers["Vary"] == "Accept-Encoding, Cookie, HX-Request, HX-Target"
     assert headers["Cache-Control"].startswith("public")
+    assert "X-Season" not in headers, "bytes that no visitor needs"
 
 
 def test_whoever_has_the_page_gets_304_and_no_body_and_only_for_the_same_encoding() -> None:

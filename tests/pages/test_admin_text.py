@@ -70,9 +70,13 @@ def test_nor_why_an_attempt_failed_in_the_words_of_its_runner(operator: Client, 
 
 
 @pytest.mark.parametrize("model", [Turn, Attempt, Brief, Cycle], ids=lambda model: model.__name__)
-def test_only_admin_pages_may_evaluate_text(operator: Client, played: Played, model: type[Model]) -> None:
+def test_only_admin_pages_may_evaluate_text_and_no_other_site_has_a_hold_on_their_window(
+    operator: Client, played: Played, model: type[Model]
+) -> None:
     address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-    policy = operator.get(address).headers["Content-Security-Policy"]
+    response = operator.get(address)
+    assert response.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    policy = response.headers["Content-Security-Policy"]
     assert "script-src 'self' 'unsafe-inline' 'unsafe-eval'" in policy
     assert "frame-ancestors 'none'" in policy
     assert policy.startswith(STRICT)

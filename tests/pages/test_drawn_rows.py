@@ -28,7 +28,7 @@ FLAT = Figure("0.0%")
 STANDING = BoardRow(
     *("–", EVIL, WHO, "1.00", FLAT, FLAT, "0.0%", "0.00", "0.00", "0.00", "1/1"),
     bar=(Segment(EVIL, "100.0%", "0", "100", 1),),
-    spark=Spark("m0 1 1+1", 1, 1),
+    spark=Spark("m0 1l1 1", 1, 1),
 )
 TRADE = TradeLine(3, WHO, AT, "buy", EVIL, "1", "2.00", "0.0 bp", "2.00", f"0.01 {EVIL}")
 DECISION = DecisionLine(3, AT, DEED, EVIL, "1.00", "0.01", "–", "1.00")

@@ -150,7 +150,7 @@ def test_a_curve_of_less_than_two_points_is_not_drawn_and_a_flat_one_is_a_line()
     assert spark([None, Decimal(100), None]) is None
     flat = spark([Decimal(100), Decimal(100)])
     assert flat is not None
-    assert (flat.path, flat.width, flat.start_y) == ("m0 24 1+0", 1, 24)
+    assert (flat.path, flat.width, flat.start_y) == ("m0 24l1 0", 1, 24)
 
 
 @given(lists(none() | integers(-1000, 1000).map(float), min_size=1, max_size=60))

@@ -43,7 +43,7 @@ FOR_PROGRAMS = (
     *("/api/v1/analysis/logs?season={}", "/api/v1/backtest/runs", "/api/v1/openapi.json"),
 )
 # Answered without any text of somebody else, or only when something is sent.
-WITHOUT_TEXT = {"home", "picture", "theme", "speculation", "livez", "readyz", "backtest_check", "backtest_cancel"}
+WITHOUT_TEXT = {"home", "picture", "theme", "livez", "readyz", "backtest_check", "backtest_cancel"}
 
 
 @pytest.fixture(scope="module")

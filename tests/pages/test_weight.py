@@ -9,10 +9,17 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
-from agents.core.roster import Profile
+from agents.core.roster import Profile, house
+from competition.core.play import play
 from competition.front.kept import kept_page
+from competition.models import Season
+from competition.services.loading import save_played_season
+from competition.services.markets import candles_of
+from competition.services.playing import contestants_for
+from competition.services.seasons import draft_season
+from market.queries import listed_symbols
 from tests.pages.reading import Page
-from tests.pages.seasons import play_season
+from tests.pages.seasons import rules_of
 
 FIRST_PACKETS = 14_600
 OF_THE_SERVER = "HTTP/1.1 200 OK\r\nserver: granian\r\ndate: Sat, 28 Nov 2026 03:55:56 GMT\r\n\r\n"
@@ -30,11 +37,19 @@ def sent(response: HttpResponse) -> dict[str, int]:
     return {"page": len(body), "headers": len(headers) + len(OF_THE_SERVER)}
 
 
+def season_of_twenty_that_differ() -> Season:
+    """The whole house and dice of many seeds, half a year: curves that are alike would weigh less."""
+    rules = rules_of(26)
+    dice = [Profile(f"dice-{n}", f"Dice {n}", "baseline", "baseline/random", {"seed": n}) for n in range(7)]
+    profiles = [*house(1, rules.universe), *dice]
+    season = draft_season("heavy", "The heavy season", rules, profiles)
+    played = play("heavy", rules, listed_symbols(rules.universe), contestants_for(profiles), candles_of(rules))
+    return save_played_season(season, played, "the calendar has ended")
+
+
 def test_a_board_of_twenty_with_its_style_sheet_fits_into_the_first_packets() -> None:
-    # All of these trade: curves that are alike would weigh less.
-    dice = [Profile(f"dice-{n}", f"Dice {n}", "baseline", "baseline/random", {"seed": n}) for n in range(12)]
-    played = play_season("heavy", weeks=26, entries=7, more=dice)
-    response = Client().get(f"/s/{played.slug}/", headers={"Accept-Encoding": "identity"})
+    season = season_of_twenty_that_differ()
+    response = Client().get(f"/s/{season.slug}/", headers={"Accept-Encoding": "identity"})
     page = Page.of(response)
     assert len(page.all("th", scope="row")) == 20
     without_scripts = re.compile(r"<noscript>.*?</noscript>", re.DOTALL)

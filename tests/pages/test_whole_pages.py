@@ -97,6 +97,7 @@ def test_a_browser_is_told_to_guess_no_type_and_to_frame_nothing(played: Played,
     headers = client.get(path).headers
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
+    assert "Cross-Origin-Opener-Policy" not in headers, "Chromium would start the page in another process"
 
 
 @pytest.mark.parametrize("path", [*ABOUT_A_SEASON, *ABOUT_THE_SITE])
