@@ -15,6 +15,7 @@ from competition.views.answers import answer, fragment_of
 FRAGMENTS = ("board", "clock")
 # Half a kilobyte of the first packets, and a board has nothing in which it would be seen.
 INDENTATION = re.compile(rb"\n\s+")
+NEXT_ATTRIBUTE = re.compile(rb"\n(?=[a-z-]+=)")
 
 
 @require_safe
@@ -64,7 +65,7 @@ def _board(request: HttpRequest, season: Season) -> HttpResponse:
     frame = frame_of(season, as_of(progress))
     page = clock_part(season, progress) if fragment == "clock" else board_page(season, progress, wish)
     response = answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)
-    response.content = INDENTATION.sub(b"\n", response.content)
+    response.content = NEXT_ATTRIBUTE.sub(b" ", INDENTATION.sub(b"\n", response.content))
     return _of(season, response)
 
 

@@ -1,4 +1,5 @@
 // Lays out and fetches what the first picture did without, when it has been painted. It stands within the page; scripts run in order.
+// Whoever goes back before htmx is here, which answers then, gets the whole page anew.
 {
   const names = document.currentScript.dataset.late.match(/\S+/g);
   const made = (name) =>
@@ -10,6 +11,7 @@
     document.documentElement.classList.add("is-painted");
     document.head.append(...names.map(made));
   });
+  onpopstate = ({ state }) => state?.htmx && location.reload();
   addEventListener("load", () => {
     if (document.prerendering) document.body.offsetHeight;
     painted.observe({ type: "paint", buffered: true });

@@ -67,6 +67,17 @@ def test_going_back_and_loading_again_always_gives_a_whole_page(board: Page) -> 
     assert is_whole(board)
 
 
+def test_going_back_before_the_scripts_have_come_gives_a_whole_page_too(board: Page) -> None:
+    as_ranked = names(board)
+    board.get_by_role("link", name="Baselines").click()
+    board.wait_for_url("**/?kind=baseline")
+    board.route("**/htmx*.js", lambda route: route.abort())
+    board.reload()
+    board.go_back()
+    board.wait_for_url(re.compile(r"/s/asked/$"))
+    expect(board.locator(".leaderboard tbody .col-entry > a")).to_have_count(len(as_ranked))
+
+
 def test_typing_a_name_leaves_only_whom_it_fits_and_keeps_what_was_typed(board: Page) -> None:
     board.get_by_role("searchbox").fill("oracle")
     board.wait_for_url("**find=oracle**")
