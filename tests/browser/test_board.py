@@ -102,6 +102,14 @@ def test_on_a_phone_what_is_far_below_is_laid_out_and_drawn_when_somebody_comes_
     expect(page.locator(".chart-plot.is-drawn canvas").first).to_be_in_viewport()
 
 
+def test_a_browser_that_tells_nothing_of_its_painting_shows_all_of_the_board(site: Site, page: Page) -> None:
+    page.add_init_script("PerformanceObserver.prototype.observe = () => {}")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(site.of("board"))
+    expect(page.locator(".board > .scroll")).to_have_css("content-visibility", "auto")
+    expect(page.locator(".wish")).to_be_visible()
+
+
 def test_what_a_pointer_and_a_key_change_comes_after_the_first_picture(board: Page) -> None:
     link = board.locator(ENTRY).first
     expect(link).to_have_css("text-decoration-line", "none")
