@@ -23,10 +23,21 @@ from portfolio.core.order_attempts import (
 from portfolio.core.orders import Execution, OrderState, Side
 from portfolio.exchange_models import ExchangeTrade, Incident, OrderAttempt, TradingHalt, VenueEpoch
 from portfolio.models import Fill, Journal, Order, Portfolio
+from portfolio.prepared import Given, Prepared, PreparedObjects
 from portfolio.queries import book_of
 
 A = AttemptState
 EXECUTOR = "the executor"
+_LAST = PreparedObjects(lambda: OrderAttempt.objects.filter(order=Given("order")).order_by("-number")[:1])
+_LIVE_OF_PORTFOLIO = PreparedObjects(
+    lambda: (
+        OrderAttempt.objects.filter(order__portfolio=Given("portfolio"), state__in=LIVE)
+        .select_related("order")
+        .order_by("-order__cycle_number", "-id")
+    )
+)
+_NEWEST_HALT = PreparedObjects(lambda: TradingHalt.objects.order_by("-id")[:1])
+_NEWEST_EPOCH = Prepared(lambda: VenueEpoch.objects.order_by("-number").values_list("number")[:1])
 
 
 class Superseded(OutcomeUnknown):
@@ -56,7 +67,10 @@ class Request:
 
 
 def last_attempt(order: Order) -> OrderAttempt | None:
-    return order.attempts.order_by("-number").first()
+    last = _LAST.first(order=order.id)
+    if last is not None:
+        last.order = order
+    return last
 
 
 def is_conclusive(row: OrderAttempt) -> bool:
@@ -66,8 +80,7 @@ def is_conclusive(row: OrderAttempt) -> bool:
 
 def live_attempts(portfolio_id: int) -> Mapping[str, OrderAttempt]:
     """Attempts of a portfolio whose outcome is not known, by symbol."""
-    rows = OrderAttempt.objects.filter(order__portfolio=portfolio_id, state__in=LIVE).select_related("order")
-    return {row.order.symbol: row for row in rows.order_by("-order__cycle_number", "-id")}
+    return {row.order.symbol: row for row in _LIVE_OF_PORTFOLIO.all(portfolio=portfolio_id)}
 
 
 def next_id(order: Order, epoch: int) -> tuple[int, str]:
@@ -247,7 +260,7 @@ def execution_on_record(order: Order, row: OrderAttempt) -> Execution:
 
 def standing_halt() -> TradingHalt | None:
     """The kill switch if it is thrown."""
-    newest = TradingHalt.objects.order_by("-id").first()
+    newest = _NEWEST_HALT.first()
     return newest if newest is not None and newest.halted else None
 
 
@@ -270,8 +283,8 @@ def paused_until(now: datetime) -> datetime | None:
 
 def current_epoch(now: datetime) -> int:
     """The number of the venue's epoch; the first begins when it is asked for."""
-    newest = VenueEpoch.objects.order_by("-number").first()
-    return newest.number if newest else begin_epoch(1, "the first order, or the first look at the account", now)
+    newest = _NEWEST_EPOCH.rows()
+    return newest[0][0] if newest else begin_epoch(1, "the first order, or the first look at the account", now)
 
 
 def begin_epoch(number: int, reason: str, now: datetime) -> int:

@@ -1,14 +1,16 @@
 """Queries put together once and asked with other values each time.
 
-To put one together takes the ORM longer than to ask it, and a page asks a dozen, the same for every visitor.
+To put one together takes the ORM longer than to ask it. A page asks a dozen, the same for every visitor, and whoever
+looks at what is due asks the same few all day.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 from django.db import connection
-from django.db.models import Expression, Field, QuerySet
+from django.db.models import Expression, Field, Model, QuerySet
+from django.db.models.query import get_related_populators
 
 
 class Given(Expression):
@@ -30,16 +32,59 @@ class Prepared:
 
     def rows(self, **values: Any) -> list[Any]:
         """A tuple of each row: one query. Raises `KeyError` for a value that is not told."""
-        sql, params, converted = self._put_together
+        return list(map(tuple, self._ask(values)))
+
+    def _ask(self, values: dict[str, Any]) -> Iterable[Sequence[Any]]:
+        sql, params, converters, compiler = self._put_together
         told = [values[param.name] if isinstance(param, Given) else param for param in params]
         with connection.cursor() as cursor:
             cursor.execute(sql, told)
-            return list(map(tuple, converted(cursor.fetchall())))
+            found = cursor.fetchall()
+        return compiler.apply_converters(found, converters) if converters else found
 
     @cached_property
-    def _put_together(self) -> tuple[str, Sequence[Any], Callable[[list[Any]], Iterable[Any]]]:
+    def _put_together(self) -> tuple[str, Sequence[Any], dict[int, Any], Any]:
         """The query with its parameters, and what makes of the driver's values those that Django gives."""
         compiler = self._build().query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
-        converters = compiler.get_converters([expression for expression, *_ in compiler.select])
-        return sql, params, partial(compiler.apply_converters, converters=converters) if converters else iter
+        return sql, params, compiler.get_converters([expression for expression, *_ in compiler.select]), compiler
+
+
+class PreparedObjects[M: Model](Prepared):
+    """Objects as `build` would give them, with those it selects as related; some of its values being `Given`."""
+
+    def __init__(self, build: Callable[[], QuerySet[M]]) -> None:
+        super().__init__(build)
+
+    def all(self, **values: Any) -> list[M]:
+        """An object of each row: one query. Raises `KeyError` for a value that is not told."""
+        make = self._maker
+        return [make(row) for row in self._ask(values)]
+
+    def first(self, **values: Any) -> M | None:
+        """The first object, or None. Every row is read, so that `build` should limit them."""
+        return next(iter(self.all(**values)), None)
+
+    def get(self, **values: Any) -> M:
+        """The object that there has to be. Raises the model's `DoesNotExist` if there is none."""
+        found = self.first(**values)
+        if found is None:
+            raise self._build().model.DoesNotExist(f"nothing has {values}")
+        return found
+
+    @cached_property
+    def _maker(self) -> Callable[[Sequence[Any]], M]:
+        """As Django's own iteration over a query does it, from what the query's compiler knows of its columns."""
+        *_, compiler = self._put_together
+        info, using = compiler.klass_info, connection.alias
+        first, last = info["select_fields"][0], info["select_fields"][-1] + 1
+        names = [column.target.attname for column, *_ in compiler.select[first:last]]
+        related = get_related_populators(info, compiler.select, using)
+
+        def make(row: Sequence[Any]) -> M:
+            made = info["model"].from_db(using, names, row[first:last])
+            for populator in related:
+                populator.populate(row, made)
+            return made
+
+        return make

@@ -35,11 +35,27 @@ from portfolio.exchange_models import OrderAttempt
 from portfolio.found_models import FoundOrder
 from portfolio.models import Order as OrderRow
 from portfolio.models import Portfolio, Valuation
-from portfolio.prepared import Prepared
+from portfolio.prepared import Given, Prepared
 from portfolio.services import post
 from portfolio.venue_session import NoSession, Session, note_trouble
 
 _EVER_FOUND = Prepared(lambda: FoundOrder.objects.values_list("id")[:1])
+_LAST_SENT = Prepared(
+    lambda: (
+        OrderAttempt.objects.filter(
+            order__symbol=Given("symbol"), epoch=Given("epoch"), exchange_order_id__isnull=False
+        )
+        .order_by("-exchange_order_id")
+        .values_list("exchange_order_id")[:1]
+    )
+)
+_LAST_FOUND = Prepared(
+    lambda: (
+        FoundOrder.objects.filter(symbol=Given("symbol"), epoch=Given("epoch"))
+        .order_by("-exchange_order_id")
+        .values_list("exchange_order_id")[:1]
+    )
+)
 CLOCKS_APART = timedelta(milliseconds=CLOCKS_APART_MS_MAX)
 JUST_AFTER = timedelta(microseconds=1)
 
@@ -91,10 +107,8 @@ def recover(session: Session, symbols: Mapping[str, Symbol], turns: Turns, now: 
 
 def _listed_since(session: Session, symbol: str) -> Iterator[VenueOrder]:
     """Orders of a symbol behind the last one that we know of: whatever was lost came after it."""
-    newest = OrderAttempt.objects.filter(order__symbol=symbol, epoch=session.epoch)
-    found = FoundOrder.objects.filter(symbol=symbol, epoch=session.epoch)
-    known = [rows.aggregate(last=Max("exchange_order_id"))["last"] or 0 for rows in (newest, found)]
-    first = max(known) + 1
+    known = [row for last in (_LAST_SENT, _LAST_FOUND) for row in last.rows(symbol=symbol, epoch=session.epoch)]
+    first = max((order_id for (order_id,) in known), default=0) + 1
     while page := session.exchange.all_orders(symbol, first):
         yield from page
         first = page[-1].order_id + 1

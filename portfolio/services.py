@@ -17,6 +17,14 @@ from portfolio.models import Journal as JournalRow
 from portfolio.models import Order as OrderRow
 from portfolio.models import Portfolio, Valuation
 from portfolio.models import Posting as PostingRow
+from portfolio.prepared import Given, PreparedObjects
+
+_ORDERS_OF_A_WEEK = PreparedObjects(
+    lambda: OrderRow.objects.filter(portfolio=Given("portfolio"), cycle_number=Given("number"))
+)
+_LAST_JOURNAL = PreparedObjects(
+    lambda: JournalRow.objects.filter(portfolio=Given("portfolio")).order_by("-sequence")[:1]
+)
 
 
 def post(portfolio: Portfolio, journals: Sequence[Journal]) -> None:
@@ -26,7 +34,7 @@ def post(portfolio: Portfolio, journals: Sequence[Journal]) -> None:
     key is posted already.
     """
     Portfolio.objects.select_for_update().get(id=portfolio.id)
-    last = JournalRow.objects.filter(portfolio=portfolio).order_by("-sequence").first()
+    last = _LAST_JOURNAL.first(portfolio=portfolio.id)
     write_chain(portfolio, journals, last.sequence if last else 0, last.hash if last else GENESIS)
 
 
@@ -85,7 +93,7 @@ class RecordingBroker:
         self._still_mine = still_mine
         self._portfolio = portfolio
         self._cycle_number = cycle_number
-        rows = OrderRow.objects.filter(portfolio=portfolio, cycle_number=cycle_number)
+        rows = _ORDERS_OF_A_WEEK.all(portfolio=portfolio.id, number=cycle_number)
         self._on_record = {row.client_order_id: row for row in rows}
 
     @property

@@ -20,7 +20,18 @@ from portfolio.core.orders import Order
 from portfolio.core.venue_answers import Outcome
 from portfolio.core.venue_fills import VenueOrder, VenueTrade
 from portfolio.exchange_models import OrderAttempt
+from portfolio.prepared import Given, PreparedObjects
 from portfolio.testnet import NoAnswer, stops
+
+_WITNESSES = PreparedObjects(
+    lambda: (
+        OrderAttempt.objects.filter(
+            epoch=Given("epoch"), exchange_order_id__isnull=False, claimed_at__lte=Given("until")
+        )
+        .select_related("order")
+        .order_by("-claimed_at", "-id")[:2]
+    )
+)
 
 
 class Exchange(Protocol):
@@ -146,8 +157,7 @@ def what_to_do(error: ExchangeError) -> str:
 
 def witnesses(epoch: int, until: datetime) -> list[OrderAttempt]:
     """The last attempts sent in an epoch up to an instant of which the exchange has told us."""
-    rows = OrderAttempt.objects.filter(epoch=epoch, exchange_order_id__isnull=False, claimed_at__lte=until)
-    return list(rows.select_related("order").order_by("-claimed_at", "-id")[:2])
+    return _WITNESSES.all(epoch=epoch, until=until)
 
 
 def is_there(exchange: Exchange, row: OrderAttempt) -> bool:

@@ -32,9 +32,17 @@ from market.core.symbols import Symbol
 from market.services import store_snapshot
 from portfolio.core.book import Book
 from portfolio.core.decisions import VerdictKind
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, PreparedObjects
 from portfolio.queries import books_of
 
 MISSED_PER_LOOK_MAX = 1000
+_ENTRIES = PreparedObjects(
+    lambda: Entry.objects.filter(season=Given("season")).select_related("agent", "portfolio").order_by("number")
+)
+_NEWEST = PreparedObjects(
+    lambda: Cycle.objects.filter(OneOf("season", Given("seasons"))).order_by("season", "-number").distinct("season")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +55,10 @@ class Setting:
 
     def entries(self) -> list[Entry]:
         """Everyone in the season, by number."""
-        return list(self.season.entries.select_related("agent", "portfolio").order_by("number"))
+        found = _ENTRIES.all(season=self.season.id)
+        for entry in found:
+            entry.season = self.season
+        return found
 
 
 def setting_of(season: Season) -> Setting:
@@ -97,8 +108,7 @@ def is_due(rules: Rules, newest: Cycle | None, now: datetime) -> bool:
 
 def newest_cycles(seasons: Sequence[Season]) -> dict[int, Cycle]:
     """The last cycle of each of these seasons that has one, by season id."""
-    newest = Cycle.objects.filter(season__in=seasons).order_by("season", "-number").distinct("season")
-    return {cycle.season_id: cycle for cycle in newest}
+    return {cycle.season_id: cycle for cycle in _NEWEST.all(seasons=[season.id for season in seasons])}
 
 
 def _due_cycle(season: Season, rules: Rules, number: int, now: datetime) -> Cycle:

@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from competition.core.rules import Rules
 from competition.core.schedule import trading_ends
 from competition.core.states import CycleState, SeasonState, TurnState
-from competition.models import Cycle, Season
+from competition.models import Cycle, Season, Turn
 from competition.services.revising import settle_late
 from competition.services.venue_account import is_here
 from competition.services.venue_turns import TurnsAtVenue
@@ -27,7 +27,7 @@ from portfolio.core.orders import OrderState
 from portfolio.core.terms import VENUE, Terms
 from portfolio.exchange_models import OrderAttempt
 from portfolio.models import Order
-from portfolio.prepared import Given, Prepared
+from portfolio.prepared import Given, Prepared, PreparedObjects
 from portfolio.services import record_execution
 from portfolio.testnet_desk import Connect, TestnetDesk
 
@@ -60,6 +60,7 @@ def _open_cycles(fills: str) -> QuerySet[Cycle, Any]:
     return cycles.distinct().order_by("number").values_list("id", "number")
 
 
+_CYCLE = PreparedObjects(lambda: Cycle.objects.select_related("season").filter(id=Given("id")))
 _AT_THE_EXCHANGE = Prepared(_at_the_exchange)
 _OPEN_CYCLES = {fills: Prepared(partial(_open_cycles, fills)) for fills in ("venue", "reference")}
 
@@ -81,7 +82,7 @@ def _open_orders(season_id: int | Given, fills: str) -> QuerySet[Order]:
 
 def execute(cycle_id: int, clock: Callable[[], datetime], connect: Connect) -> int:
     """Take every open order of a cycle as far as it goes now, and settle what has become known; how many are open."""
-    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+    cycle = _CYCLE.get(id=cycle_id)
     rules = cycle.season.rule_book
     if rules.execution != "testnet" or (rules.fills == "venue" and cycle.state == CycleState.TRADING):
         return 0
@@ -102,9 +103,16 @@ def desk_of(cycle: Cycle, clock: Callable[[], datetime], connect: Connect) -> Te
 
 def begins_to_trade(cycle: Cycle) -> bool:
     """Whether a turn of this cycle has not planned its orders yet, or would not have any."""
-    planned = Order.objects.filter(portfolio__entry=OuterRef("entry"), cycle_number=cycle.number)
-    decided = cycle.turns.filter(state=TurnState.DECIDED.value)
-    return decided.filter(~Exists(planned)).exists()
+    return bool(_WITHOUT_A_PLAN.rows(cycle=cycle.id, number=cycle.number))
+
+
+def _without_a_plan() -> QuerySet[Turn, Any]:
+    planned = Order.objects.filter(portfolio__entry=OuterRef("entry"), cycle_number=Given("number"))
+    decided = Turn.objects.filter(cycle=Given("cycle"), state=TurnState.DECIDED.value)
+    return decided.filter(~Exists(planned)).values_list("id")[:1]
+
+
+_WITHOUT_A_PLAN = Prepared(_without_a_plan)
 
 
 def _nobody() -> None:

@@ -24,11 +24,23 @@ from market.bulk_rows import update_rows
 from market.core.snapshot import Snapshot, snapshot_of
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, Violation
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared, PreparedObjects
 from portfolio.queries import book_of
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 100
+_CYCLE = PreparedObjects(lambda: Cycle.objects.select_related("season", "snapshot").filter(id=Given("id")))
+_UNDECIDED = Prepared(
+    lambda: (
+        Turn.objects.filter(cycle=Given("cycle"), state=TurnState.ASKING)
+        .exclude(entry__agent__kind=AgentKind.BASELINE)
+        .order_by("id")
+        .values_list("entry__agent__slug")
+    )
+)
+_ATTEMPTS = PreparedObjects(lambda: Attempt.objects.filter(OneOf("brief", Given("briefs"))).order_by("number"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +73,7 @@ class Round:
 
 def round_of(cycle_id: int, now: datetime) -> Round | None:
     """Everything to ask a cycle's questions with, or None when it is not asking."""
-    cycle = Cycle.objects.select_related("season", "snapshot").get(id=cycle_id)
+    cycle = _CYCLE.get(id=cycle_id)
     if cycle.state != CycleState.ASKING or cycle.snapshot is None:
         return None
     stored, setting = cycle.snapshot, setting_of(cycle.season)
@@ -94,15 +106,14 @@ def answers_of(attempts: Iterable[Attempt]) -> list[Answer]:
 def attempts_by_brief(brief_ids: Iterable[int]) -> dict[int, list[Attempt]]:
     """The attempts made so far on each of these briefs, in order: one query."""
     found: defaultdict[int, list[Attempt]] = defaultdict(list)
-    for attempt in Attempt.objects.filter(brief__in=list(brief_ids)).order_by("number"):
+    for attempt in _ATTEMPTS.all(briefs=list(brief_ids)):
         found[attempt.brief_id].append(attempt)
     return found
 
 
 def agents_to_ask(asked: Round) -> list[str]:
     """The slugs of everybody in the cycle who is asked through a runner and has no verdict yet."""
-    undecided = asked.cycle.turns.filter(state=TurnState.ASKING).exclude(entry__agent__kind=AgentKind.BASELINE)
-    return list(undecided.order_by("id").values_list("entry__agent__slug", flat=True))
+    return [slug for (slug,) in _UNDECIDED.rows(cycle=asked.cycle.id)]
 
 
 def lease_some(

@@ -26,7 +26,7 @@ from competition.services.trading import NewToken, freeze_trade_prices, planned_
 from competition.services.venue_account import account_if_any
 from market.core.snapshot import Snapshot
 from portfolio.core.brokers import Broker
-from portfolio.prepared import Given, Prepared
+from portfolio.prepared import Given, Prepared, PreparedObjects
 from portfolio.testnet_desk import Connect
 
 logger = logging.getLogger(__name__)
@@ -38,13 +38,15 @@ ADVANCE, ASK, ANALYSE, EXECUTE, ERRAND = "advance", "ask", "analyse", "execute",
 _UNFINISHED = Prepared(
     lambda: Cycle.objects.unfinished().order_by("season", "number").values_list("id", "state", "deadline_at")
 )
+_OPEN_SEASONS = PreparedObjects(lambda: Season.objects.filter(state=SeasonState.OPEN).order_by("id"))
+_CYCLE = PreparedObjects(lambda: Cycle.objects.select_related("season").filter(id=Given("id")))
 _ERRANDS = Prepared(lambda: Errand.objects.waiting(Given("now")).order_by("id").values_list("id"))
 PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
 
 def tick(now: datetime, dispatch: Dispatch) -> int:
     """Open what is due, and dispatch the next step of every cycle that is not terminal. Returns how many."""
-    seasons = list(Season.objects.filter(state=SeasonState.OPEN).order_by("id"))
+    seasons = _OPEN_SEASONS.all()
     newest = newest_cycles(seasons)
     for season in seasons:
         try:
@@ -109,7 +111,7 @@ def advance(
     A step that breaks says so on the cycle, so that its end does not blame anybody else, and is tried again.
     """
     while True:
-        cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+        cycle = _CYCLE.get(id=cycle_id)
         try:
             if not _step(cycle, clock, connect, new_token):
                 return cycle.state

@@ -40,6 +40,7 @@ from portfolio.core.book import BrokenLedger, MissingPrice
 from portfolio.core.brokers import Broker, ClosedBroker, OutcomeUnknown
 from portfolio.core.waiting import NOTHING_WAITS, Waiting
 from portfolio.models import Order
+from portfolio.prepared import Given, Prepared, PreparedObjects
 from portfolio.queries import book_of
 from portfolio.services import LeaseLost, RecordingBroker
 from portfolio.testnet_desk import ClosedTestnetBroker
@@ -47,6 +48,20 @@ from portfolio.testnet_desk import ClosedTestnetBroker
 logger = logging.getLogger(__name__)
 
 WINDOW_OVER = "the trade window had ended"
+_CYCLE = PreparedObjects(lambda: Cycle.objects.select_related("season", "trade_snapshot").filter(id=Given("id")))
+_OPEN_TURNS = Prepared(
+    lambda: (
+        Turn.objects.filter(cycle=Given("cycle"), state=TurnState.DECIDED).order_by("entry__number").values_list("id")
+    )
+)
+_TURN = PreparedObjects(lambda: Turn.objects.select_related("entry__portfolio", "cycle__season").filter(id=Given("id")))
+_PROVISIONAL_BEFORE = Prepared(
+    lambda: (
+        Turn.objects.filter(
+            entry=Given("entry"), state=TurnState.PROVISIONAL, cycle__number__lt=Given("number")
+        ).values_list("unresolved", "cycle__number")
+    )
+)
 # (snapshot to trade at, season's setting) -> who fills
 BrokerFor = Callable[[Snapshot, Setting], Broker]
 NewToken = Callable[[], uuid.UUID]
@@ -113,7 +128,7 @@ def trade_cycle(
     whatever was not executed has expired. After twice the window turns are set aside untried, lest one that keeps
     killing whoever carries it out holds up the season for ever.
     """
-    cycle = Cycle.objects.select_related("season", "trade_snapshot").get(id=cycle_id)
+    cycle = _CYCLE.get(id=cycle_id)
     if cycle.state != CycleState.TRADING or cycle.trade_snapshot is None:
         return False
     setting = setting_of(cycle.season)
@@ -124,8 +139,7 @@ def trade_cycle(
     broker = broker_for(snapshot, setting)
     if clock() > window_ends:
         broker = closed_broker(setting.rules, clock)
-    open_turns = cycle.turns.filter(state=TurnState.DECIDED).order_by("entry__number")
-    for turn_id in open_turns.values_list("id", flat=True):
+    for (turn_id,) in _OPEN_TURNS.rows(cycle=cycle.id):
         _trade(turn_id, cycle, setting, snapshot, broker, clock, new_token())
     return end_trading(cycle.id, clock())
 
@@ -141,10 +155,10 @@ def waiting_of(turn: Turn, rules: Rules) -> Waiting:
     """What provisional turns of this entry hold up. It stays the same while a cycle runs, since none settles then."""
     if rules.fills != "venue":
         return NOTHING_WAITS
-    before = Turn.objects.filter(entry=turn.entry_id, state=TurnState.PROVISIONAL, cycle__number__lt=turn.cycle.number)
-    numbers = {
-        order_id: number for ids, number in before.values_list("unresolved", "cycle__number") for order_id in ids
-    }
+    before = _PROVISIONAL_BEFORE.rows(entry=turn.entry_id, number=turn.cycle.number)
+    if not before:
+        return NOTHING_WAITS
+    numbers = {order_id: number for ids, number in before for order_id in ids}
     orders = Order.objects.filter(client_order_id__in=numbers).order_by("id")
     reasons, reserved = dict[str, str](), defaultdict[str, Decimal](Decimal)
     symbols = turn.cycle.season.symbol_book
@@ -170,7 +184,7 @@ def _trade(
     free = Turn.objects.filter(id=turn_id, state=TurnState.DECIDED).exclude(lease_until__gt=now)
     if not free.update(token=token, lease_until=lease_until):
         return  # another process is at it
-    turn = Turn.objects.select_related("entry__portfolio", "cycle__season").get(id=turn_id)
+    turn = _TURN.get(id=turn_id)
     portfolio = turn.entry.portfolio
     keep = partial(_keep_lease, turn.id, token, timedelta(seconds=setting.rules.turn_lease_s), clock)
     recording = RecordingBroker(broker, portfolio, cycle.number, keep)

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from portfolio.models import Portfolio, Valuation
 from portfolio.one_of import OneOf
-from portfolio.prepared import Given, Prepared
+from portfolio.prepared import Given, Prepared, PreparedObjects
 
 AT = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -65,3 +65,31 @@ def test_a_value_that_is_not_told_is_an_error(books: list[Portfolio]) -> None:
     ids = Prepared(lambda: Portfolio.objects.filter(key=Given("key")).values_list("id"))
     with pytest.raises(KeyError, match="key"):
         ids.rows(name="p1")
+
+
+def test_objects_come_with_what_is_selected_as_related(
+    books: list[Portfolio], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    def of_week(week: int | Given):  # type: ignore[no-untyped-def]
+        return Valuation.objects.filter(cycle_number=week).select_related("portfolio").order_by("-portfolio__key")
+
+    prepared = PreparedObjects(lambda: of_week(Given("week")))
+    for week in (1, 0, 7):
+        with django_assert_num_queries(1):
+            found = [(row, row.value, row.portfolio.key) for row in prepared.all(week=week)]
+        assert found == [(row, row.value, row.portfolio.key) for row in of_week(week)]
+
+
+def test_an_object_can_be_saved_like_any_other(books: list[Portfolio]) -> None:
+    book = PreparedObjects(lambda: Portfolio.objects.filter(key=Given("key"))).get(key="p1")
+    book.quote = "EUR"
+    book.save()
+    assert Portfolio.objects.get(key="p1").quote == "EUR"
+
+
+def test_that_nothing_is_found_is_none_or_an_error_of_its_model(books: list[Portfolio]) -> None:
+    book = PreparedObjects(lambda: Portfolio.objects.filter(key=Given("key")).order_by("id")[:1])
+    assert book.first(key="p2") == books[1]
+    assert book.first(key="p3") is None
+    with pytest.raises(Portfolio.DoesNotExist, match="p3"):
+        book.get(key="p3")

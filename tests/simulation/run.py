@@ -65,7 +65,7 @@ def shape_of(seed: int) -> Shape:
     venue = ("venue", "paper", "venue", "paper", "proof")[seed % 5]
     is_busy = venue != "paper" and weather_of(seed) is not USUAL
     entries = 3 if is_busy else 2 if seed % 3 == 0 else 1
-    return Shape(venue, 2 if seed % 4 == 0 else 1, entries, is_poor=seed % 3 == 1 and not is_busy)
+    return Shape(venue, 2 if seed % 8 == 0 else 1, entries, is_poor=seed % 3 == 1 and not is_busy)
 
 
 def build(shape: Shape) -> Season:

@@ -19,13 +19,12 @@ from competition.models import Season, Turn
 from competition.services import asking_round, executing, ticking
 from competition.services.markets import candles_of
 from market.core.candles import Series, empty_series
-from portfolio.core.order_attempts import LIVE
-from portfolio.exchange_models import OrderAttempt
 from tests.schedules.hostile import HostileExchange
 from tests.simulation import points
 from tests.simulation.actors import Actor, Killed, Stage
 from tests.simulation.connection import CountingConnection
 from tests.simulation.lines import Lines
+from tests.simulation.looks import Looks
 from tests.simulation.loops import database_of, run_in
 from tests.simulation.twins import answer_again
 from tests.simulation.voices import Voices
@@ -44,6 +43,7 @@ class World:
         self.seed, self.season, self.lines = seed, season, lines
         self.rng = random.Random(seed)
         self.rules = season.rule_book
+        self.looks = Looks(season)
         self.stage = Stage(self.rng, self.rules.starts_at, lines)
         self.chances, self.is_calm = Chances(), False
         self.counted = Counter[tuple[str, str]]()
@@ -323,23 +323,22 @@ class World:
             self.go_on(self._next_look(number))
 
     def _is_trading(self, number: int) -> bool:
-        return self.season.cycles.filter(number=number, state=CycleState.TRADING).exists()
+        return self.looks.week(number)[0] == CycleState.TRADING
 
     def _next_look(self, number: int) -> datetime:
         """Mostly when something is due again, otherwise some time later: a tick each minute would change nothing."""
-        now, cycle = self.stage.now, self.season.cycles.filter(number=number).first()
+        now, (_, deadline_at) = self.stage.now, self.looks.week(number)
         gap = timedelta(seconds=self.rng.choice([1, 20, 61, 300, 900]))
-        if cycle is None or self.rng.random() < 0.2:
+        if deadline_at is None or self.rng.random() < 0.2:
             return now + gap
-        if now < cycle.deadline_at:
-            leases = [cycle.deadline_at, now + timedelta(seconds=self.rules.attempt_s)]
+        if now < deadline_at:
+            leases = [deadline_at, now + timedelta(seconds=self.rules.attempt_s)]
             return self.rng.choice(leases) + timedelta(seconds=self.rng.choice([-1, 0, 1]))
-        due = OrderAttempt.objects.filter(due_at__gt=now).order_by("due_at").values_list("due_at", flat=True).first()
+        due = self.looks.next_due(now)
         return due + timedelta(seconds=self.rng.choice([0, 1, 30])) if due else now + gap
 
     def _is_done(self, number: int) -> bool:
-        ended = self.season.cycles.filter(number=number, state__in=TERMINAL_CYCLES).exists()
-        return ended and not self.unresolved()
+        return self.looks.week(number)[0] in TERMINAL_CYCLES and not self.looks.unresolved()
 
     def _calm(self) -> None:
         self.is_calm = True
@@ -365,26 +364,16 @@ class World:
         cycle = self.season.cycles.order_by("-number").first()
         if cycle is None or cycle.state in TERMINAL_CYCLES:
             upcoming = last_due(self.rules, now) + 1
-            if self.unresolved() or upcoming > self.rules.cycles:
+            if self.looks.unresolved() or upcoming > self.rules.cycles:
                 return now + waits
             return max(now, boundary(self.rules, upcoming))
         return min(now + waits, max(now + timedelta(seconds=61), cycle.deadline_at))
 
-    def unresolved(self) -> list[str]:
-        """What is still open: attempts and orders by id, turns by name."""
-        live = OrderAttempt.objects.filter(state__in=LIVE).values_list("client_order_id", flat=True)
-        turns = Turn.objects.filter(state=TurnState.PROVISIONAL.value)
-        orders = executing.open_orders(self.season).values_list("client_order_id", flat=True)
-        names = map(str, turns.select_related("entry", "cycle__season"))
-        on_exchange = [*live, *orders] if self.rules.execution == "testnet" else []
-        return [*on_exchange, *names]
-
     def open_ends(self) -> list[str]:
         """What has to come to its end and has not."""
-        cycles = self.season.cycles
-        ended = cycles.filter(state__in=TERMINAL_CYCLES).count()
+        ended = self.looks.weeks_ended()
         missing = [f"{ended} of {self.rules.cycles} weeks have ended"] if ended < self.rules.cycles else []
-        return missing + self.unresolved()
+        return missing + self.looks.unresolved()
 
 
 _EXCHANGE_WORDS = (
