@@ -40,7 +40,8 @@ class Prepared:
         with connection.cursor() as cursor:
             cursor.execute(sql, told)
             found = cursor.fetchall()
-        return compiler.apply_converters(found, converters) if converters else found
+        rows: Iterable[Sequence[Any]] = compiler.apply_converters(found, converters) if converters else found
+        return rows
 
     @cached_property
     def _put_together(self) -> tuple[str, Sequence[Any], dict[int, Any], Any]:
@@ -79,10 +80,10 @@ class PreparedObjects[M: Model](Prepared):
         info, using = compiler.klass_info, connection.alias
         first, last = info["select_fields"][0], info["select_fields"][-1] + 1
         names = [column.target.attname for column, *_ in compiler.select[first:last]]
-        related = get_related_populators(info, compiler.select, using)
+        related = get_related_populators(info, compiler.select, using)  # type: ignore[call-arg]  # stubs are ahead
 
         def make(row: Sequence[Any]) -> M:
-            made = info["model"].from_db(using, names, row[first:last])
+            made: M = info["model"].from_db(using, names, row[first:last])
             for populator in related:
                 populator.populate(row, made)
             return made

@@ -56,11 +56,9 @@ _OPEN_TURNS = Prepared(
 )
 _TURN = PreparedObjects(lambda: Turn.objects.select_related("entry__portfolio", "cycle__season").filter(id=Given("id")))
 _PROVISIONAL_BEFORE = Prepared(
-    lambda: (
-        Turn.objects.filter(
-            entry=Given("entry"), state=TurnState.PROVISIONAL, cycle__number__lt=Given("number")
-        ).values_list("unresolved", "cycle__number")
-    )
+    lambda: Turn.objects.filter(
+        entry=Given("entry"), state=TurnState.PROVISIONAL, cycle__number__lt=Given("number")
+    ).values_list("unresolved", "cycle__number")
 )
 # (snapshot to trade at, season's setting) -> who fills
 BrokerFor = Callable[[Snapshot, Setting], Broker]
