@@ -1,4 +1,4 @@
-"""A real browser before the real site. One server for all these tests, one Chromium for each file of them."""
+"""A real browser before the real site. One server and one Chromium for all these tests."""
 
 import subprocess
 from collections.abc import Iterator
@@ -31,19 +31,19 @@ def site(chromium: str, migrated_template: str, django_db_blocker: DjangoDbBlock
 # session ends: every later test that asks the database would be refused.
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright(site: Site) -> Iterator[Playwright]:
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
     browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
     yield browser
     browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser_context_args(site: Site) -> dict[str, Any]:
     return {"base_url": site.address, "viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}

@@ -1,8 +1,8 @@
 """Seasons on a database of their own, served as in production by one process."""
 
 import os
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -27,17 +27,19 @@ class Site:
         return self.address + self.pages[kind]
 
     def in_its_database[T](self, work: Callable[[], T]) -> T:
-        """What `work` comes to there. In a thread: the browser's event loop runs in this one, and Django minds."""
-        done: list[T] = []
+        """What `work` comes to there."""
+        return in_database(self.database, work)
 
-        def run() -> None:
-            with connected_to(self.database):
-                done.append(work())
 
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-        return done[0]
+def in_database[T](name: str, work: Callable[[], T]) -> T:
+    """What `work` comes to there. In a thread: the browser's event loop runs in this one, and Django minds."""
+
+    def run() -> T:
+        with connected_to(name):
+            return work()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result()
 
 
 @contextmanager
@@ -45,9 +47,8 @@ def served(template: str, name: str, fill: Callable[[], dict[str, str]]) -> Iter
     """The site over a copy of this database, in which `fill` has made something; it returns the site's pages."""
     name = f"{name}_{os.getpid()}"
     with database(name, template=template):
-        with connected_to(name):
-            pages = fill()
-            environ = environ_of(name)
+        pages = in_database(name, fill)
+        environ = environ_of(name)
         port = free_port()
         with web(port, environ):
             yield Site(f"http://127.0.0.1:{port}", name, pages)
