@@ -4,7 +4,7 @@ To put one together takes the ORM longer than to ask it. A page asks a dozen, th
 looks at what is due asks the same few all day.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -34,18 +34,37 @@ class Prepared:
         """A tuple of each row: one query. Raises `KeyError` for a value that is not told."""
         return list(map(tuple, self._ask(values)))
 
+    def each(self, chunk: int, **values: Any) -> Iterator[Any]:
+        """A tuple of each row, of which so many are held at once, as by `QuerySet.iterator`."""
+        return map(tuple, self._ask_for(chunk, values))
+
     def _ask(self, values: dict[str, Any]) -> Iterable[Sequence[Any]]:
-        sql, params, converters, compiler = self._put_together
-        told = [values[param.name] if isinstance(param, Given) else param for param in params]
+        sql, told = self._told(values)
         with connection.cursor() as cursor:
             cursor.execute(sql, told)
-            found = cursor.fetchall()
-        rows: Iterable[Sequence[Any]] = compiler.apply_converters(found, converters) if converters else found
-        return rows
+            return self._converted(cursor.fetchall())
+
+    def _ask_for(self, chunk: int, values: dict[str, Any]) -> Iterator[Sequence[Any]]:
+        sql, told = self._told(values)
+        is_read_at_once = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS", False)
+        with connection.cursor() if is_read_at_once else connection.chunked_cursor() as cursor:
+            cursor.execute(sql, told)
+            while rows := cursor.fetchmany(chunk):
+                yield from self._converted(rows)
+
+    def _told(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
+        sql, params, *_ = self._put_together
+        return sql, [values[param.name] if isinstance(param, Given) else param for param in params]
+
+    def _converted(self, rows: list[Any]) -> Iterable[Sequence[Any]]:
+        """What Django makes of the driver's values."""
+        *_, converters, compiler = self._put_together
+        converted: Iterable[Sequence[Any]] = compiler.apply_converters(rows, converters) if converters else rows
+        return converted
 
     @cached_property
     def _put_together(self) -> tuple[str, Sequence[Any], dict[int, Any], Any]:
-        """The query with its parameters, and what makes of the driver's values those that Django gives."""
+        """The query with its parameters, what converts which of its columns, and the compiler that knows them."""
         compiler = self._build().query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         return sql, params, compiler.get_converters([expression for expression, *_ in compiler.select]), compiler
@@ -59,8 +78,11 @@ class PreparedObjects[M: Model](Prepared):
 
     def all(self, **values: Any) -> list[M]:
         """An object of each row: one query. Raises `KeyError` for a value that is not told."""
-        make = self._maker
-        return [make(row) for row in self._ask(values)]
+        return list(map(self._maker, self._ask(values)))
+
+    def each(self, chunk: int, **values: Any) -> Iterator[M]:
+        """An object of each row, of which so many are held at once, as by `QuerySet.iterator`."""
+        return map(self._maker, self._ask_for(chunk, values))
 
     def first(self, **values: Any) -> M | None:
         """The first object, or None. Every row is read, so that `build` should limit them."""

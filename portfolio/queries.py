@@ -1,7 +1,7 @@
 """Reads of the ledger. A balance is the fold of postings, computed where they are kept."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 
 from django.db.models import Q, QuerySet, Sum
@@ -19,6 +19,21 @@ _BALANCES = Prepared(
         .values_list("portfolio_id", "asset")
         .annotate(total=Sum("amount"))
         .order_by("portfolio_id", "asset")
+    )
+)
+
+_JOURNALS = Prepared(
+    lambda: (
+        JournalRow.objects.filter(portfolio=Given("portfolio"))
+        .order_by("sequence")
+        .values_list("id", "key", "kind", "at", "reason")
+    )
+)
+_POSTINGS = Prepared(
+    lambda: (
+        PostingRow.objects.filter(portfolio=Given("portfolio"))
+        .order_by("journal", "position")
+        .values_list("journal", "account", "asset", "amount")
     )
 )
 
@@ -50,19 +65,16 @@ def book_of(portfolio_id: int) -> Book:
 
 def journals_of(portfolio_id: int) -> list[Journal]:
     """All journals of a portfolio in order, as the values the core works with."""
-    rows = JournalRow.objects.filter(portfolio=portfolio_id).order_by("sequence")
-    return list(_values(rows, PostingRow.objects.filter(portfolio=portfolio_id).order_by("journal", "position")))
+    by_journal: defaultdict[int, list[Posting]] = defaultdict(list)
+    for journal_id, account, asset, amount in _POSTINGS.rows(portfolio=portfolio_id):
+        by_journal[journal_id].append(Posting(Account(account), asset, amount))
+    return [
+        Journal(key, JournalKind(kind), at, tuple(by_journal[journal_id]), reason)
+        for journal_id, key, kind, at, reason in _JOURNALS.rows(portfolio=portfolio_id)
+    ]
 
 
 def postings_of(portfolio_id: int, key: str) -> list[Posting]:
     """What a portfolio's journal of this key moves; empty when there is none."""
     rows = PostingRow.objects.filter(portfolio=portfolio_id, journal__key=key).order_by("position")
     return [Posting(Account(row.account), row.asset, row.amount) for row in rows]
-
-
-def _values(journals: Iterable[JournalRow], postings: Iterable[PostingRow]) -> Iterable[Journal]:
-    by_journal: defaultdict[int, list[Posting]] = defaultdict(list)
-    for posting in postings:
-        by_journal[posting.journal_id].append(Posting(Account(posting.account), posting.asset, posting.amount))
-    for row in journals:
-        yield Journal(row.key, JournalKind(row.kind), row.at, tuple(by_journal[row.id]), row.reason)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -96,10 +96,16 @@ def _uncollected() -> Iterator[None]:
         yield
     finally:
         if was_enabled:
-            if not gc.get_freeze_count():  # what somebody froze is to stay so
+            if not _something_is_frozen():  # it is to stay so
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
+
+
+@cache
+def _something_is_frozen() -> bool:
+    """Asked once: whoever freezes does it as he starts, and counting it takes as long as a backtest of a few weeks."""
+    return gc.get_freeze_count() > 0
 
 
 def _carry_out(played: Played, stage: Stage, wishes: Wishes, on_turn: Callable[[int], None], *, look: bool) -> Played:

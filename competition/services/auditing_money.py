@@ -16,8 +16,62 @@ from competition.core.states import CycleState, TurnState
 from competition.models import Cycle, Season, Standing, Turn
 from portfolio.core.decisions import VALID_VERDICTS
 from portfolio.models import Valuation
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared, PreparedObjects
 
 CHUNK = 500
+# What every audit asks, put together once.
+_TURNS = Prepared(
+    lambda: (
+        Turn.objects.filter(cycle=Given("cycle"))
+        .annotate(cost=Sum("brief__attempts__cost_usd"))
+        .values_list("entry", "traded", "fees", "verdict", "cost")
+    )
+)
+_VALUES = Prepared(
+    lambda: (
+        Valuation.objects.current()
+        .filter(OneOf("portfolio", Given("portfolios")), cycle_number=Given("number"))
+        .values_list("portfolio", "value")
+    )
+)
+_BOARD = Prepared(
+    lambda: (
+        Standing.objects.current()
+        .filter(cycle=Given("cycle"))
+        .order_by("position")
+        .values_list(*("entry__slug" if name == "entry" else name for name in StandingRow.__dataclass_fields__))
+    )
+)
+_RESERVATIONS = Prepared(
+    lambda: (
+        Reservation.objects.filter(attempt__brief__turn__cycle__season=Given("season"))
+        .order_by("id")
+        .values_list(
+            *("attempt", "attempt__outcome", "attempt__brief__turn__state", "attempt__cost_usd", "usd_charged")
+        )
+    )
+)
+_CHARGES = Prepared(
+    lambda: (
+        Attempt.objects.filter(brief__turn__cycle__season=Given("season"))
+        .exclude(reservation=None)
+        .annotate(usd=Sum("calls__usd"), tokens=Sum("calls__tokens_charged"))
+        .order_by("id")
+        .values_list(
+            *("pk", "usd", "tokens"),
+            *(f"reservation__{name}" for name in ("usd", "tokens", "usd_charged", "tokens_charged")),
+        )
+    )
+)
+_CALLS = PreparedObjects(
+    lambda: (
+        Call.objects.filter(attempt__brief__turn__cycle__season=Given("season"))
+        .select_related("price")
+        .defer("messages", "reply", "usage_raw")
+        .order_by("id")
+    )
+)
 
 
 def boards_are_those_of_their_turns(season: Season) -> Iterator[str]:
@@ -36,8 +90,7 @@ def boards_are_those_of_their_turns(season: Season) -> Iterator[str]:
 
 
 def _add_turns(tallies: dict[int, Tally], cycle: Cycle) -> None:
-    rows = Turn.objects.filter(cycle=cycle).annotate(cost=Sum("brief__attempts__cost_usd"))
-    for entry_id, traded, fees, verdict, cost in rows.values_list("entry", "traded", "fees", "verdict", "cost"):
+    for entry_id, traded, fees, verdict, cost in _TURNS.rows(cycle=cycle.id):
         tally = tallies[entry_id]
         tally.traded += traded
         tally.fees += fees
@@ -47,22 +100,17 @@ def _add_turns(tallies: dict[int, Tally], cycle: Cycle) -> None:
 
 
 def _add_values(by_portfolio: dict[int, Tally], number: int) -> None:
-    rows = Valuation.objects.current().filter(portfolio__in=by_portfolio, cycle_number=number)
-    for portfolio_id, value in rows.values_list("portfolio", "value"):
+    for portfolio_id, value in _VALUES.rows(portfolios=list(by_portfolio), number=number):
         by_portfolio[portfolio_id].values.append(value)
 
 
 def _stored_board(cycle: Cycle) -> list[StandingRow]:
-    rows = Standing.objects.current().filter(cycle=cycle).select_related("entry").order_by("position")
-    names = [name for name in StandingRow.__dataclass_fields__ if name != "entry"]
-    return [StandingRow(row.entry.slug, *(getattr(row, name) for name in names)) for row in rows]
+    return [StandingRow(*row) for row in _BOARD.rows(cycle=cycle.id)]
 
 
 def reservations_end_with_their_attempt(season: Season) -> Iterator[str]:
     """What was set aside is settled as soon as nobody waits for the reply any more, and is what the attempt cost."""
-    rows = Reservation.objects.filter(attempt__brief__turn__cycle__season=season).order_by("id")
-    fields = ("attempt", "attempt__outcome", "attempt__brief__turn__state", "attempt__cost_usd", "usd_charged")
-    for pk, outcome, state, cost, charged in rows.values_list(*fields).iterator(CHUNK):
+    for pk, outcome, state, cost, charged in _RESERVATIONS.each(CHUNK, season=season.id):
         is_awaited = outcome == AttemptOutcome.PENDING and state == TurnState.ASKING
         if charged is None and not is_awaited:
             yield f"attempt {pk} is over, and what was set aside for it is not settled"
@@ -72,12 +120,7 @@ def reservations_end_with_their_attempt(season: Season) -> Iterator[str]:
 
 def charges_are_the_sum_of_their_calls(season: Season) -> Iterator[str]:
     """Where a runner accounted for its calls; otherwise all that was set aside was charged."""
-    rows = Attempt.objects.filter(brief__turn__cycle__season=season).exclude(reservation=None)
-    sums = rows.annotate(usd=Sum("calls__usd"), tokens=Sum("calls__tokens_charged")).order_by("id")
-    fields = ("pk", "usd", "tokens", *(f"reservation__{name}" for name in _RESERVED))
-    for pk, usd, tokens, held_usd, held_tokens, usd_charged, tokens_charged in sums.values_list(*fields).iterator(
-        CHUNK
-    ):
+    for pk, usd, tokens, held_usd, held_tokens, usd_charged, tokens_charged in _CHARGES.each(CHUNK, season=season.id):
         if usd_charged is None:
             continue
         charged, summed = (usd_charged, tokens_charged), (usd or Decimal(0), tokens or 0)
@@ -85,13 +128,9 @@ def charges_are_the_sum_of_their_calls(season: Season) -> Iterator[str]:
             yield f"attempt {pk} was charged {usd_charged} USD, and its calls come to {summed[0]}"
 
 
-_RESERVED = ("usd", "tokens", "usd_charged", "tokens_charged")
-
-
 def calls_cost_tokens_times_price(season: Season) -> Iterator[str]:
     """A call charged by usage costs that at its price, or less when no more was left; one charged nothing, nothing."""
-    rows = Call.objects.filter(attempt__brief__turn__cycle__season=season).select_related("price")
-    for call in rows.defer("messages", "reply", "usage_raw").order_by("id").iterator(CHUNK):
+    for call in _CALLS.each(CHUNK, season=season.id):
         wanted = _cost_of(call)
         if wanted is None or (call.tokens_charged, call.usd) == wanted:
             continue

@@ -18,21 +18,47 @@ from competition.core.season_record import (
     books_of_cycles,
 )
 from competition.core.states import POSTED, CycleState, SeasonState, TurnState
-from competition.models import Entry, Season, Turn
+from competition.models import Cycle, Entry, Season, Turn
 from market.core.snapshot import Snapshot
 from market.core.symbols import symbols_of
 from market.models import StoredSnapshot
 from portfolio.core.ledger_checks import Ledger, StoredJournal, StoredOrder
 from portfolio.core.orders import OrderState
 from portfolio.models import Journal, Order, Portfolio, Valuation
+from portfolio.prepared import Given, Prepared, PreparedObjects
 from portfolio.queries import book_of, journals_of
 
 CHUNK = 100  # rows with texts that are held at once
+_CYCLES = PreparedObjects(
+    lambda: Cycle.objects.filter(season=Given("season")).select_related("snapshot", "trade_snapshot").order_by("number")
+)
+_TURNS = PreparedObjects(
+    lambda: Turn.objects.filter(entry=Given("entry")).select_related("cycle").order_by("cycle__number")
+)
+_VALUES = Prepared(
+    lambda: Valuation.objects.current().filter(portfolio=Given("portfolio")).values_list("cycle_number", "at", "value")
+)
+_CHAIN = Prepared(
+    lambda: Journal.objects.filter(portfolio=Given("portfolio")).order_by("sequence").values_list("sequence", "hash")
+)
+_ASKED_FOR = Prepared(
+    lambda: (
+        Order.objects.filter(portfolio=Given("portfolio"), state=OrderState.NEW.value, attempts__isnull=False)
+        .values_list("client_order_id")
+        .distinct()
+    )
+)
+_SAID = Prepared(
+    lambda: (
+        Attempt.objects.filter(brief__turn__entry=Given("entry"))
+        .order_by("brief__turn__cycle__number", "number")
+        .values_list("brief__turn__cycle__number", "outcome", "reply", "truncated", "ended_at", "reason")
+    )
+)
 
 
 def season_record(season: Season, now: datetime) -> SeasonRecord:
     """The frame of an open or closed season: rules, symbols, cycles with their prices."""
-    cycles = season.cycles.select_related("snapshot", "trade_snapshot").order_by("number")
     return SeasonRecord(
         slug=season.slug,
         state=SeasonState(season.state),
@@ -53,7 +79,7 @@ def season_record(season: Season, now: datetime) -> SeasonRecord:
                 traded=_prices_of(row.trade_snapshot),
                 closed_at=row.closed_at,
             )
-            for row in cycles.iterator(chunk_size=CHUNK)
+            for row in _CYCLES.each(CHUNK, season=season.id)
         },
         audited_at=now,
     )
@@ -69,24 +95,16 @@ def _prices_of(stored: StoredSnapshot | None) -> Snapshot | None:
 
 def entry_record(season: SeasonRecord, entry: Entry) -> EntryRecord:
     """Everything of one entry but its texts. Reads the portfolio's journals, orders and valuations whole."""
-    turns = tuple(_turn_row(turn) for turn in _turns(entry))
+    turns = tuple(_turn_row(turn) for turn in _TURNS.each(CHUNK, entry=entry.id))
     ledger = _ledger(season, entry.portfolio, turns)
-    valuations = (
-        Valuation.objects.current().filter(portfolio=entry.portfolio_id).values_list("cycle_number", "at", "value")
-    )
     return EntryRecord(
         slug=entry.slug,
         ledger=ledger,
         turns=turns,
-        valuations={number: (at, value) for number, at, value in valuations},
+        valuations={number: (at, value) for number, at, value in _VALUES.rows(portfolio=entry.portfolio_id)},
         replies=partial(_replies, entry.id, turns),
         books=books_of_cycles(ledger, season),
     )
-
-
-def _turns(entry: Entry) -> Iterator[Turn]:
-    rows = entry.turns.select_related("cycle").order_by("cycle__number")
-    return rows.iterator(chunk_size=CHUNK)
 
 
 def _turn_row(turn: Turn) -> TurnRow:
@@ -105,7 +123,7 @@ def _turn_row(turn: Turn) -> TurnRow:
 
 
 def _ledger(season: SeasonRecord, portfolio: Portfolio, turns: tuple[TurnRow, ...]) -> Ledger:
-    rows = Journal.objects.filter(portfolio=portfolio).order_by("sequence").values_list("sequence", "hash")
+    rows = _CHAIN.rows(portfolio=portfolio.id)
     orders = Order.objects.filter(portfolio=portfolio).order_by("id").prefetch_related("fills")
     return Ledger(
         key=portfolio.key,
@@ -132,18 +150,12 @@ def _ledger(season: SeasonRecord, portfolio: Portfolio, turns: tuple[TurnRow, ..
 
 def _waiting(portfolio: Portfolio) -> Iterable[str]:
     """Orders that are new because an exchange has them or may have them, or had to be asked for them until just now."""
-    asked_for = Order.objects.filter(portfolio=portfolio, state=OrderState.NEW.value, attempts__isnull=False)
-    return asked_for.values_list("client_order_id", flat=True).distinct()
+    return (order_id for (order_id,) in _ASKED_FOR.rows(portfolio=portfolio.id))
 
 
 def _replies(entry_id: int, turns: tuple[TurnRow, ...]) -> Iterator[tuple[TurnRow, list[Said]]]:
     """Every turn with what was said in it, in order; an attempt that is still open says nothing yet."""
-    rows = (
-        Attempt.objects.filter(brief__turn__entry=entry_id)
-        .order_by("brief__turn__cycle__number", "number")
-        .values_list("brief__turn__cycle__number", "outcome", "reply", "truncated", "ended_at", "reason")
-    )
-    groups = groupby(rows.iterator(chunk_size=CHUNK), key=itemgetter(0))
+    groups = groupby(_SAID.each(CHUNK, entry=entry_id), key=itemgetter(0))
     ahead = next(groups, None)
     for turn in turns:
         said: list[Said] = []

@@ -6,6 +6,7 @@ from typing import Any
 from competition.core.states import TERMINAL_CYCLES, TurnState
 from competition.models import Audit, Cycle, Season, Turn
 from market.core.canonical import sha256_of
+from portfolio.prepared import Given, Prepared
 
 GENESIS = "0" * 64
 CHUNK = 100
@@ -22,6 +23,10 @@ _TURN = (
     "decided_at",
     "settled_at",
     "trade_reason",
+)
+_TURNS = Prepared(lambda: Turn.objects.filter(cycle=Given("cycle")).order_by("entry__number").values_list(*_TURN))
+_PROVISIONAL = Prepared(
+    lambda: Turn.objects.filter(cycle=Given("cycle"), state=TurnState.PROVISIONAL.value).values_list("id")[:1]
 )
 
 
@@ -54,7 +59,7 @@ def _seal_at(season: Season, number: int) -> str:
 
 def _is_provisional(cycle_id: int) -> bool:
     """Whether a turn of it waits for an order: it may still change, so nothing from here on is sealed yet."""
-    return Turn.objects.filter(cycle=cycle_id, state=TurnState.PROVISIONAL.value).exists()
+    return bool(_PROVISIONAL.rows(cycle=cycle_id))
 
 
 def _seals(season: Season) -> Iterator[tuple[int, str]]:
@@ -63,6 +68,6 @@ def _seals(season: Season) -> Iterator[tuple[int, str]]:
     for cycle in Cycle.objects.filter(season=season).order_by("number").values("id", *_CYCLE).iterator(CHUNK):
         if cycle["state"] not in terminal or _is_provisional(cycle["id"]):
             return
-        turns = Turn.objects.filter(cycle=cycle["id"]).order_by("entry__number").values_list(*_TURN)
+        turns = _TURNS.rows(cycle=cycle["id"])
         sha256 = sha256_of([sha256, [cycle[name] for name in _CYCLE], [list(turn) for turn in turns]])
         yield cycle["number"], sha256

@@ -13,22 +13,43 @@ from django.db.models.functions import Cast
 
 from agents.core.redaction import SHAPES
 from agents.models import Brief, Call
-from competition.models import Season
+from competition.models import Cycle, Season
 from market.core.canonical import plain, sha256_of
 from market.core.symbols import symbols_of
+from portfolio.prepared import Given, Prepared, PreparedObjects
 
 CHUNK = 50
 # How every shape of a key begins: the database picks the rows that are looked at closely.
 BEGINNINGS = r"sk-[\w*.-]{16}|AIza|gsk_|xai-|hf_|pplx-|r8_|AKIA|bearer |basic |key=|access_token="
 NAME_CHARACTERS_MAX = 20  # shorter columns hold names of ours: symbols, states, kinds
 OUR_APPS = ("market", "portfolio", "agents", "competition")
+_CYCLES = PreparedObjects(
+    lambda: Cycle.objects.filter(season=Given("season")).select_related("snapshot", "trade_snapshot").order_by("number")
+)
+_SHOWN = Prepared(
+    lambda: (
+        Cycle.objects.filter(season=Given("season"))
+        .exclude(snapshot=None)
+        .order_by("number")
+        .values_list("number", "snapshot__sha256")
+    )
+)
+_BRIEFS = Prepared(
+    lambda: (
+        Brief.objects.filter(turn__cycle__season=Given("season"))
+        .order_by("id")
+        .values_list("content", "sha256", "turn__cycle__number", "turn__entry__slug")
+    )
+)
+_CALLS = PreparedObjects(
+    lambda: Call.objects.filter(attempt__brief__turn__cycle__season=Given("season")).order_by("id")
+)
 
 
 def snapshots_have_their_hash(season: Season) -> Iterator[str]:
     """And tell the steps and minimums of the symbols that the season froze."""
     frozen = symbols_of(season.symbols or ())
-    cycles = season.cycles.select_related("snapshot", "trade_snapshot").order_by("number")
-    for cycle in cycles.iterator(chunk_size=CHUNK):
+    for cycle in _CYCLES.each(CHUNK, season=season.id):
         for name, stored in (("snapshot", cycle.snapshot), ("trade snapshot", cycle.trade_snapshot)):
             if stored is None:
                 continue
@@ -46,9 +67,7 @@ def snapshots_have_their_hash(season: Season) -> Iterator[str]:
 def briefs_have_their_hash(season: Season) -> Iterator[str]:
     """And show the market of the snapshot that was frozen for the cycle."""
     shown = _snapshot_hashes(season)
-    rows = Brief.objects.filter(turn__cycle__season=season).order_by("id")
-    fields = rows.values_list("content", "sha256", "turn__cycle__number", "turn__entry__slug")
-    for content, stored, number, slug in fields.iterator(chunk_size=CHUNK):
+    for content, stored, number, slug in _BRIEFS.each(CHUNK, season=season.id):
         if sha256_of(content) != stored:
             yield f"the brief of {slug} in week {number} no longer has its hash"
         elif sha256_of(content["market"]) != shown.get(number):
@@ -56,14 +75,12 @@ def briefs_have_their_hash(season: Season) -> Iterator[str]:
 
 
 def _snapshot_hashes(season: Season) -> dict[int, str]:
-    rows = season.cycles.select_related("snapshot").defer("snapshot__content")
-    return {row.number: row.snapshot.sha256 for row in rows if row.snapshot}
+    return dict(_SHOWN.rows(season=season.id))
 
 
 def calls_have_their_hashes(season: Season) -> Iterator[str]:
     """Question and reply of every call, each computed again from its own row."""
-    rows = Call.objects.filter(attempt__brief__turn__cycle__season=season).order_by("id")
-    for call in rows.iterator(chunk_size=CHUNK):
+    for call in _CALLS.each(CHUNK, season=season.id):
         asked = {"model": call.requested_model, "messages": call.messages, "parameters": call.parameters}
         if sha256_of(asked) != call.request_sha256:
             yield f"the question of call {call.pk} no longer has its hash"
