@@ -7,6 +7,8 @@ from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("PGAPPNAME", "celery")
+# Django's checks load the pages and the API, which takes a second and keeps their memory; migrate made them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("openoutcry")
 app.config_from_object("django.conf:settings", namespace="CELERY")

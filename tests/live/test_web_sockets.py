@@ -201,6 +201,10 @@ def test_senders_that_stop_within_their_bodies_keep_nobody_from_any_page(port: i
     stopped = head("/backtests/new/", "POST", Content_Length=1_000, Content_Type="text/plain") + b"x"
     with many(port, 12, stopped) as lines:
         assert [asked(port, path)[0] for path in ("/livez", "/s/running/", "/about/", "/status/")] == [200] * 4
+        until(
+            lambda: sum(has_answer(line, 0) for line in lines) >= 12 - READERS,
+            "those who are not listened to to be told",
+        )
         told = [answers_on(line, 1)[0][0] for line in lines if has_answer(line, 0)]
     assert set(told) == {503}, "only some are listened to at a time, and the others are told"
     assert len(told) == 12 - READERS

@@ -17,6 +17,7 @@ HEAD = f"{'model':<44}{'prompt':>12}{'completion':>12}{'cached':>12}  "
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Adds to the price list what litellm's own price map says of the models that agents ask, in USD per million "
         "tokens. A row is added only where the price differs from the one that is valid now."

@@ -27,6 +27,7 @@ def schema() -> dict[str, Any]:
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = "Prints the contract of a runner as a JSON schema."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -17,6 +17,7 @@ UNFINISHED = ("draft", "open")
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = "Prints an addition to compose.yaml: a runner for every agent that asks a model."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -17,6 +17,7 @@ FLAGS = {"model": "MODEL", "valid_from": "--from", "source": "--source"}
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = "Adds a row to the price list. Amounts are USD per million tokens; a model that is free costs 0."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -20,6 +20,7 @@ SEEDS = 2**31
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Starts web, tickers, beat, workers, runner, exchange double, PostgreSQL and Redis in a folder of their own, "
         "kills and freezes them at random while weeks of fifteen seconds are played, and then checks the whole record. "

@@ -33,6 +33,7 @@ class Sample:
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Reads raw replies by the rules of a season and prints one JSON line each: outcome (hold, rebalance or "
         "rejected), decision, violations, and what was peeled off. Every reply is held against a book that holds the "

@@ -12,6 +12,7 @@ from market.core.hosts import ForbiddenHost
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Bring candles, order books, statistics, filters and positioning of the followed symbols up to date, once. "
         "It needs MARKET_DATA=binance, and leaves it to another process that is at it already."

@@ -19,6 +19,7 @@ from market.core.canonical import canonical_json
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = "Loads the demo's finished season and starts its running one; does nothing that is done already."
 
     def add_arguments(self, parser: CommandParser) -> None:

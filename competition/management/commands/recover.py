@@ -13,6 +13,7 @@ from portfolio.venue_session import NoSession
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Lists what the exchange has carried out for us and our record lacks, because a backup was put back, and keeps "
         "it: as a correction in the ledger, or for its turn to go on with. Sends nothing. Cycles do so themselves."

@@ -13,6 +13,7 @@ SOURCES = ("config/settings.py", "config/settings_runner.py")
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = "Prints the variables of the environment as a markdown table."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

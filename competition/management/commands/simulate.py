@@ -24,6 +24,7 @@ NOT_SHIPPED = (
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Plays short seasons on the steps of the site and a scratch database, by seeded dice: workers killed, frozen, "
         "told lies, a hostile exchange, hostile models. The result is kept; exits with 1 when anything did not hold."

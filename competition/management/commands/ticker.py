@@ -24,6 +24,7 @@ STEP_THREADS, ASK_THREADS = 2, 8  # asking waits for models; nobody else may hav
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = "Ticks forever, and takes every step itself; stop it with SIGTERM or Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

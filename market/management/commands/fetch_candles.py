@@ -27,6 +27,7 @@ GO_ON = "What was stored stays; the same command goes on from there."
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Fetch closed candles from Binance and store those that are missing. It can be stopped at any time and "
         "started again: it goes on behind what is stored, and fills holes in it."

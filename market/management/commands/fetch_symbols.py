@@ -17,6 +17,7 @@ DEFAULTS = ",".join(symbol.name for symbol in DEFAULT_SYMBOLS)
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Read the filters of symbols from the exchange and write them into the listed symbols with today's date. A "
         "symbol that is not listed is added. Open seasons keep the filters they opened with."

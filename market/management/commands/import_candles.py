@@ -24,6 +24,7 @@ GAPS_SHOWN = 20
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()  # migrate made them; they load the pages and the API, which takes a second
     help = (
         "Store the candles of Binance bulk kline files (.csv, .csv.gz, .zip). Symbol and timeframe are taken "
         "from names like BTCUSDT-1h-2021-01.zip. Every file is checked first: if one is bad, none is stored."
