@@ -31,7 +31,7 @@ provide_engines(os.environ)
 django.setup()  # conftests below import models before pytest-django would set it up
 # Every test client makes the middleware anew; it shall look for a static file when asked for it, not list all of them.
 settings.WHITENOISE_AUTOREFRESH = True
-hypothesis.settings.register_profile("suite", max_examples=int(os.environ.get("EXAMPLES", "40")), deadline=None)
+hypothesis.settings.register_profile("suite", max_examples=int(os.environ.get("EXAMPLES", "30")), deadline=None)
 hypothesis.settings.load_profile("suite")
 
 from django.contrib import admin  # noqa: E402

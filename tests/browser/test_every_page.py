@@ -1,7 +1,10 @@
 """Every page in Chromium: nothing refused or complained of, readable by everybody, and never wider than a phone."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
-from playwright.sync_api import BrowserContext
+from playwright.sync_api import Browser
 
 from tests.browser.reading import Watched
 from tests.browser.served import Site
@@ -29,15 +32,31 @@ KINDS = (
     "API docs",
     "not found",
 )
-PHONE = {"width": 390, "height": 844}
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 # What other colours, and less room, can make worse.
 BY_COLOUR = ("color-contrast", "link-in-text-block")
 BY_ROOM = (*BY_COLOUR, "target-size", "scrollable-region-focusable", "aria-hidden-focus", "heading-order", "region")
 
 
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[Watched]:
+    """Goes from page to page in one tab: to open one takes longer than to look at most pages."""
+    context = browser.new_context(**browser_context_args)
+    yield Watched(context.new_page())
+    context.close()
+
+
+@pytest.fixture
+def watched(visitor: Watched) -> Watched:
+    """The visitor's tab as it was opened, in the light on a desk."""
+    visitor.page.set_viewport_size(DESK)
+    visitor.page.emulate_media(color_scheme="light")
+    visitor.complaints.clear()
+    return visitor
+
+
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_page_is_accessible_in_both_themes_and_on_a_phone(site: Site, context: BrowserContext, kind: str) -> None:
-    watched = Watched(context.new_page())
+def test_every_page_is_accessible_in_both_themes_and_on_a_phone(site: Site, watched: Watched, kind: str) -> None:
     page = watched.page
     page.goto(site.of(kind))
     page.wait_for_load_state("networkidle")
