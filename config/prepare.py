@@ -41,16 +41,16 @@ def _prepare_demo() -> None:
 def _prepare_run() -> None:
     from django.core.management import call_command
 
-    _migrate()
+    _migrate(skip_checks=False)  # for all processes of the site, which leave them out
     _say("Collecting and compressing the static files")
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
-def _migrate() -> None:
+def _migrate(*, skip_checks: bool = True) -> None:
     from django.core.management import call_command
 
     _say("Migrating the database")
-    call_command("migrate", interactive=False, verbosity=0)
+    call_command("migrate", interactive=False, verbosity=0, skip_checks=skip_checks)
 
 
 def ensure_admin(data: Path) -> None:

@@ -104,7 +104,7 @@ def _series(seed: str, symbol: str, origin: int | None, first_hour: int, end_hou
     return Series(symbol, TIMEFRAME, tuple(open_ms), *map(tuple, columns))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _week(seed: str, symbol: str, origin: int | None, week: int) -> _Week:
     character = _character(symbol)
     logs = _log_prices(seed, symbol, origin, week, character.weekly)

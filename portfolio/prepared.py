@@ -67,6 +67,8 @@ class Prepared:
         """The query with its parameters, what converts which of its columns, and the compiler that knows them."""
         compiler = self._build().query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
+        if compiler.has_extra_select:
+            raise TypeError("what a prepared query is ordered by has to be among its columns")
         return sql, params, compiler.get_converters([expression for expression, *_ in compiler.select]), compiler
 
 
@@ -100,6 +102,8 @@ class PreparedObjects[M: Model](Prepared):
         """As Django's own iteration over a query does it, from what the query's compiler knows of its columns."""
         *_, compiler = self._put_together
         info, using = compiler.klass_info, connection.alias
+        if compiler.annotation_col_map:
+            raise TypeError("prepared objects have no annotations; ask for rows")
         first, last = info["select_fields"][0], info["select_fields"][-1] + 1
         names = [column.target.attname for column, *_ in compiler.select[first:last]]
         related = get_related_populators(info, compiler.select, using)  # type: ignore[call-arg]  # stubs are ahead

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -102,10 +102,14 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-@cache
 def _something_is_frozen() -> bool:
-    """Asked once: whoever freezes does it as he starts, and counting it takes as long as a backtest of a few weeks."""
-    return gc.get_freeze_count() > 0
+    """Once it is known it is not asked again: to count a million takes as long as a backtest of a few weeks."""
+    global _frozen  # as the collector itself, one for the process
+    _frozen = _frozen or gc.get_freeze_count() > 0
+    return _frozen
+
+
+_frozen = False
 
 
 def _carry_out(played: Played, stage: Stage, wishes: Wishes, on_turn: Callable[[int], None], *, look: bool) -> Played:

@@ -48,7 +48,8 @@ def visitor(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[
 
 @pytest.fixture
 def watched(visitor: Watched) -> Watched:
-    """The visitor's tab as it was opened, in the light on a desk."""
+    """The visitor's tab, empty, in the light on a desk."""
+    visitor.page.goto("about:blank")
     visitor.page.set_viewport_size(DESK)
     visitor.page.emulate_media(color_scheme="light")
     visitor.complaints.clear()

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 from django.db.models import Sum
 from pytest_django import DjangoAssertNumQueries
 
@@ -78,6 +79,34 @@ def test_objects_come_with_what_is_selected_as_related(
         with django_assert_num_queries(1):
             found = [(row, row.value, row.portfolio.key) for row in prepared.all(week=week)]
         assert found == [(row, row.value, row.portfolio.key) for row in of_week(week)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_rows_and_objects_can_be_read_in_chunks(
+    books: list[Portfolio], monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "DISABLE_SERVER_SIDE_CURSORS", at_once)
+
+    def worth(above: int | Given):  # type: ignore[no-untyped-def]
+        return Valuation.objects.filter(value__gt=above).order_by("value")
+
+    rows = Prepared(lambda: worth(Given("above")).values_list("value", "portfolio__key"))
+    objects = PreparedObjects(lambda: worth(Given("above")).select_related("portfolio").defer("at"))
+    for above in (1, 0, 99):
+        wanted = [(row.value, row.portfolio.key) for row in worth(above)]
+        for chunk in (1, 3, 100):
+            assert list(rows.each(chunk, above=above)) == wanted
+            assert [(row.value, row.portfolio.key) for row in objects.each(chunk, above=above)] == wanted
+    first = next(objects.each(1, above=0))
+    assert first.get_deferred_fields() == {"at"}
+    assert first.at == AT
+
+
+def test_what_it_would_drop_is_refused(books: list[Portfolio]) -> None:
+    with pytest.raises(TypeError, match="no annotations"):
+        PreparedObjects(lambda: Portfolio.objects.annotate(worth=Sum("valuations__value"))).all()
+    with pytest.raises(TypeError, match="among its columns"):
+        Prepared(lambda: Valuation.objects.order_by("at").distinct().values_list("value")).rows()
 
 
 def test_an_object_can_be_saved_like_any_other(books: list[Portfolio]) -> None:

@@ -13,7 +13,9 @@ _WEEK = Prepared(
     lambda: Cycle.objects.filter(season=Given("season"), number=Given("number")).values_list("state", "deadline_at")
 )
 _STATES = Prepared(lambda: Cycle.objects.filter(season=Given("season")).order_by("number").values_list("state"))
-_DUE = Prepared(lambda: OrderAttempt.objects.filter(due_at__gt=Given("now")).order_by("due_at").values_list("due_at"))
+_DUE = Prepared(
+    lambda: OrderAttempt.objects.filter(due_at__gt=Given("now")).order_by("due_at").values_list("due_at")[:1]
+)
 _LIVE = Prepared(lambda: OrderAttempt.objects.filter(state__in=LIVE).order_by("id").values_list("client_order_id"))
 _PROVISIONAL = Prepared(
     lambda: (
