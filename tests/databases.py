@@ -51,6 +51,12 @@ def drop_template(environ: MutableMapping[str, str]) -> None:
         admin.execute(f'DROP DATABASE IF EXISTS "{environ[TEMPLATE]}" WITH (FORCE)')
 
 
+def checked[Made](made: Made) -> Made:
+    """What was made for several tests, its foreign keys checked now: else they are at the end of each of the tests."""
+    connection.check_constraints()
+    return made
+
+
 @pytest.fixture(scope="session")
 def shelf(migrated_template: str) -> Iterator[list[tuple[str, Blank]]]:
     """Databases like the template that no test uses now; made when there is none."""

@@ -35,6 +35,7 @@ from competition.services.ticking import heartbeat
 from market.queries import listed_symbols
 from portfolio.exchange_models import Reconciliation
 from portfolio.models import Fill, Journal, Order, Portfolio, Posting, Valuation
+from tests.databases import checked
 from tests.pages.conftest import kept, without_contexts  # noqa: F401
 
 pytestmark = [
@@ -98,7 +99,7 @@ def played_once(kept: None) -> Season:
         Reconciliation.objects.create(at=START, epoch=epoch, seconds=1)
         keep_run(RunResult(RunKind.CHAOS, epoch, START, START, {"cycles ended": 9}, {"processes killed": 4}))
     course = play("winter", rules, listed_symbols(UNIVERSE), contestants_for(FEW), candles_of(rules))
-    return save_played_season(season, course, "the calendar has ended")
+    return checked(save_played_season(season, course, "the calendar has ended"))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from django.template import Template
 from django.test.utils import _TestState
 from pytest_django import DjangoDbBlocker, Settings
 
+from tests.databases import checked
 from tests.pages.asked import Asked, asked_season
 from tests.pages.seasons import Played, play_season
 
@@ -24,7 +25,7 @@ def kept(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
 
 @pytest.fixture(scope="module")
 def played_once(kept: None) -> Played:
-    return play_season("played", weeks=6)
+    return checked(play_season("played", weeks=6))
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def collected_static_files(settings: Settings, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def asked_once(kept: None) -> Asked:
-    return asked_season("asked")
+    return checked(asked_season("asked"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from django.utils import timezone
 from competition.models import Heartbeat
 from competition.pages.stale import STALE_AFTER
 from competition.services.ticking import heartbeat
+from tests.databases import checked
 from tests.pages.reading import Page
 from tests.pages.seasons import asking, running_season
 
@@ -36,7 +37,7 @@ KEPT = {""}  # a board is kept until the season changes, so it asks for the bann
 @pytest.fixture(scope="module")
 def seasons(kept: None) -> None:
     asking(running_season("busy"))
-    running_season("quiet")
+    checked(running_season("quiet"))
 
 
 @pytest.fixture
