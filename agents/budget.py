@@ -21,6 +21,17 @@ from django.db.models.functions import Collate, Greatest
 from agents.core.budgeting import Caps, OverBudget, Scope
 from agents.core.pricing import NANO_USD, NOTHING, Worst
 from agents.models import Attempt, Budget, Reservation
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, Prepared
+
+_LOCKED_SCOPES = Prepared(
+    lambda: (
+        Budget.objects.select_for_update()
+        .filter(OneOf("scope", Given("keys")))
+        .order_by(Collate(F("scope"), "C"))
+        .values_list("id")
+    )
+)
 
 
 class AlreadySettled(Exception):
@@ -80,8 +91,7 @@ def lock_scopes(scopes: Iterable[Scope]) -> None:
     """Lock the rows of these scopes that exist, in the order in which settling takes them, before any is held."""
     keys = sorted({scope.key for scope in scopes})
     if keys:
-        in_order = Collate(F("scope"), "C")
-        list(Budget.objects.select_for_update().filter(scope__in=keys).order_by(in_order).values_list("id"))
+        _LOCKED_SCOPES.rows(keys=keys)
 
 
 def hold(scopes: Sequence[Scope], worst: Worst) -> OverBudget | None:

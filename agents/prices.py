@@ -13,6 +13,8 @@ from agents.core.budgeting import makes_calls_of_ours, models_of
 from agents.core.parameters import MODEL_STRING, AgentParameters
 from agents.core.pricing import NANO_USD, ModelCard
 from agents.models import Agent, Price
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, PreparedObjects
 
 USD_PER_MILLION_MAX = Decimal(1_000_000)
 EARLIEST, LATEST = datetime(2009, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -25,6 +27,13 @@ WITHOUT_PRICE: Mapping[str, str] = {
     "own/": _PAYS_ITSELF,
 }
 SIMULATED = "offline/"
+_VALID = PreparedObjects(
+    lambda: (
+        Price.objects.filter(OneOf("model", Given("models")), valid_from__lte=Given("now"))
+        .order_by("model", "-valid_from")
+        .distinct("model")
+    )
+)
 
 
 class PriceRefused(ValueError):
@@ -69,7 +78,7 @@ class Imported:
 
 def cards_for(models: Iterable[str], now: datetime) -> dict[str, ModelCard]:
     """The price that is valid now of each of these models that has one."""
-    return {row.model: card_of(row) for row in _valid(models, now)}
+    return {row.model: card_of(row) for row in _VALID.all(models=list(models), now=now)}
 
 
 def card_of(price: Price) -> ModelCard:
@@ -160,7 +169,7 @@ def import_prices(
         check_model(model)
         if model.startswith(SIMULATED):
             raise PriceRefused(f"{model}: simulated prices are set already.", "model")
-    present = {row.model: row for row in _valid(models, now)}
+    present = {row.model: row for row in _VALID.all(models=list(models), now=now)}
     return [_import(model, facts_of(model), present.get(model), source, now) for model in models]
 
 
@@ -179,11 +188,6 @@ def _import(model: str, facts: Facts, present: Price | None, source: str, now: d
 
 def _quote_of(row: Price) -> Quote:
     return Quote(row.prompt_usd, row.completion_usd, row.cached_usd, row.supports_schema)
-
-
-def _valid(models: Iterable[str], now: datetime) -> Iterable[Price]:
-    rows = Price.objects.filter(model__in=list(models), valid_from__lte=now)
-    return rows.order_by("model", "-valid_from").distinct("model")
 
 
 def _check_amount(name: str, amount: Decimal) -> None:

@@ -11,19 +11,19 @@ from django.db.models import F, Lookup
 from portfolio.prepared import Given
 
 if TYPE_CHECKING:
-    Numbers = Lookup[list[int] | Given]
+    Values = Lookup[list[int] | list[str] | Given]
 else:
-    Numbers = Lookup  # takes no argument when it runs
+    Values = Lookup  # takes no argument when it runs
 
 
-class OneOf(Numbers):
-    """A condition for `filter`: the column is one of these whole numbers."""
+class OneOf(Values):
+    """A condition for `filter`: the column is one of these whole numbers, or texts."""
 
     lookup_name = "one_of"
     prepare_rhs = False
 
-    def __init__(self, column: str, numbers: Collection[int] | Given) -> None:
-        super().__init__(F(column), numbers if isinstance(numbers, Given) else list(numbers))
+    def __init__(self, column: str, values: Collection[int] | Collection[str] | Given) -> None:
+        super().__init__(F(column), values if isinstance(values, Given) else list(values))
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         column, params = self.process_lhs(compiler, connection)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.query import get_related_populators
 
@@ -28,7 +28,7 @@ class Prepared:
     """Rows of the columns that `build` asks for with `values_list`, some of its values being `Given`."""
 
     def __init__(self, build: Callable[[], QuerySet[Any, Any]]) -> None:
-        self._build = build
+        self.build = build
 
     def rows(self, **values: Any) -> list[Any]:
         """A tuple of each row: one query. Raises `KeyError` for a value that is not told."""
@@ -53,7 +53,9 @@ class Prepared:
                 yield from self._converted(rows)
 
     def _told(self, values: dict[str, Any]) -> tuple[str, list[Any]]:
-        sql, params, *_ = self._put_together
+        sql, params, _, compiler = self._put_together
+        if compiler.query.select_for_update and connection.get_autocommit():
+            raise transaction.TransactionManagementError("a lock outside a transaction would hold nothing")
         return sql, [values[param.name] if isinstance(param, Given) else param for param in params]
 
     def _converted(self, rows: list[Any]) -> Iterable[Sequence[Any]]:
@@ -65,7 +67,7 @@ class Prepared:
     @cached_property
     def _put_together(self) -> tuple[str, Sequence[Any], dict[int, Any], Any]:
         """The query with its parameters, what converts which of its columns, and the compiler that knows them."""
-        compiler = self._build().query.get_compiler(connection=connection)
+        compiler = self.build().query.get_compiler(connection=connection)
         sql, params = compiler.as_sql()
         if compiler.has_extra_select:
             raise TypeError("what a prepared query is ordered by has to be among its columns")
@@ -94,7 +96,7 @@ class PreparedObjects[M: Model](Prepared):
         """The object that there has to be. Raises the model's `DoesNotExist` if there is none."""
         found = self.first(**values)
         if found is None:
-            raise self._build().model.DoesNotExist(f"nothing has {values}")
+            raise self.build().model.DoesNotExist(f"nothing has {values}")
         return found
 
     @cached_property

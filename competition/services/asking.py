@@ -26,6 +26,8 @@ from competition.services.spending import charge_lost, settle_attempts
 from market.bulk_rows import update_rows
 from portfolio.core.book import Book
 from portfolio.core.decisions import Verdict, VerdictKind, decision_content
+from portfolio.one_of import OneOf
+from portfolio.prepared import Given, PreparedObjects
 from portfolio.queries import books_of
 
 logger = logging.getLogger(__name__)
@@ -34,6 +36,14 @@ NO_REPLY_IN_TIME = "no reply by the deadline"
 _VERDICT_FIELDS = (
     *("state", "verdict", "verdict_reason", "decision", "violations", "unwrapped", "decided_at"),
     *("token", "lease_until"),
+)
+_TURNS = PreparedObjects(
+    lambda: (
+        Turn.objects.select_for_update(of=("self",))
+        .select_related("entry")
+        .filter(OneOf("id", Given("turns")))
+        .order_by("id")
+    )
 )
 # A lease, and what came of it
 Arrival = tuple[Lease, Answer | NoAnswer]
@@ -148,9 +158,7 @@ def _judge(asked: Round, arrivals: Sequence[Arrival], now: datetime) -> list[int
 
 
 def _locked_turns(arrivals: Sequence[Arrival]) -> dict[int, Turn]:
-    ids = [lease.turn_id for lease, _ in arrivals]
-    rows = Turn.objects.select_for_update(of=("self",)).select_related("entry").filter(id__in=ids)
-    return {turn.id: turn for turn in rows.order_by("id")}
+    return {turn.id: turn for turn in _TURNS.all(turns=[lease.turn_id for lease, _ in arrivals])}
 
 
 def _decide(turn: Turn, verdict: Verdict, now: datetime) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from agents.core.brief import BoardLine, Place
 from agents.models import Brief
@@ -37,6 +38,7 @@ from portfolio.prepared import Given, PreparedObjects
 from portfolio.queries import books_of
 
 MISSED_PER_LOOK_MAX = 1000
+_CYCLE = PreparedObjects(lambda: Cycle.objects.select_related("season").filter(id=Given("id")))
 _ENTRIES = PreparedObjects(
     lambda: Entry.objects.filter(season=Given("season")).select_related("agent", "portfolio").order_by("number")
 )
@@ -145,7 +147,7 @@ def brief_cycle(cycle_id: int, now: datetime, candles: Candles, readings: Readin
     Without a usable snapshot it says so on the cycle, returns False, and is tried again until the asking phase would
     have ended: then the cycle is held for everybody. That needs nothing but the row, so the cycle always ends.
     """
-    cycle = Cycle.objects.select_related("season").get(id=cycle_id)
+    cycle = cycle_of(cycle_id)
     if cycle.state != CycleState.BRIEFING:
         return False
     if now >= cycle.deadline_at:
@@ -227,14 +229,22 @@ def last_board(season: Season) -> tuple[BoardLine, ...]:
     return tuple(BoardLine(neutral_id(row.entry.number), row.rank, row.net_return) for row in rows)
 
 
+def cycle_of(cycle_id: int) -> Cycle:
+    """The cycle with its season. Raises `Cycle.DoesNotExist`."""
+    return _CYCLE.get(id=cycle_id)
+
+
 def locked(cycle_id: int, state: CycleState) -> Cycle | None:
     """The cycle under its row lock if it is (still) in `state`; needs a transaction."""
-    return (
-        Cycle.objects.select_for_update(of=("self",))
-        .select_related("season")
-        .filter(id=cycle_id, state=state.value)
-        .first()
-    )
+    return _LOCKED.first(id=cycle_id, state=state.value)
+
+
+def _locked() -> QuerySet[Cycle]:
+    rows = Cycle.objects.select_for_update(of=("self",))
+    return rows.select_related("season").filter(id=Given("id"), state=Given("state"))
+
+
+_LOCKED = PreparedObjects(_locked)
 
 
 def move(cycle: Cycle, state: CycleState) -> None:

@@ -17,6 +17,7 @@ from competition.core.rules import Rules
 from competition.core.schedule import trading_ends
 from competition.core.states import CycleState, SeasonState, TurnState
 from competition.models import Cycle, Season, Turn
+from competition.services.cycles import cycle_of
 from competition.services.revising import settle_late
 from competition.services.venue_account import is_here
 from competition.services.venue_turns import TurnsAtVenue
@@ -60,7 +61,6 @@ def _open_cycles(fills: str) -> QuerySet[Cycle, Any]:
     return cycles.distinct().order_by("number").values_list("id", "number")
 
 
-_CYCLE = PreparedObjects(lambda: Cycle.objects.select_related("season").filter(id=Given("id")))
 _AT_THE_EXCHANGE = Prepared(_at_the_exchange)
 _OPEN_CYCLES = {fills: Prepared(partial(_open_cycles, fills)) for fills in ("venue", "reference")}
 
@@ -80,18 +80,36 @@ def _open_orders(season_id: int | Given, fills: str) -> QuerySet[Order]:
     return orders.filter(~Exists(ended), state__in=[OrderState.FILLED.value, OrderState.PARTIAL.value])
 
 
+_OPEN_ORDERS = {
+    fills: PreparedObjects(
+        partial(lambda of: _open_orders(Given("season"), of).filter(cycle_number=Given("number")).order_by("id"), fills)
+    )
+    for fills in ("venue", "reference")
+}
+_PROVISIONAL = Prepared(
+    lambda: (
+        Turn.objects.filter(cycle=Given("cycle"), state=TurnState.PROVISIONAL.value).order_by("id").values_list("id")
+    )
+)
+_UNKNOWN_SINCE = PreparedObjects(
+    lambda: OrderAttempt.objects.filter(order=Given("order"), state__in=LIVE, claimed_at__lt=Given("since")).order_by(
+        "id"
+    )[:1]
+)
+
+
 def execute(cycle_id: int, clock: Callable[[], datetime], connect: Connect) -> int:
     """Take every open order of a cycle as far as it goes now, and settle what has become known; how many are open."""
-    cycle = _CYCLE.get(id=cycle_id)
+    cycle = cycle_of(cycle_id)
     rules = cycle.season.rule_book
     if rules.execution != "testnet" or (rules.fills == "venue" and cycle.state == CycleState.TRADING):
         return 0
     waiting = 0
     with desk_of(cycle, clock, connect) as desk:
-        for row in open_orders(cycle.season).filter(cycle_number=cycle.number).order_by("id"):
+        for row in _OPEN_ORDERS[rules.fills].all(season=cycle.season_id, number=cycle.number):
             waiting += not _pursue(row, desk, clock)
-    for turn in cycle.turns.filter(state=TurnState.PROVISIONAL.value).order_by("id"):
-        settle_late(turn.id, clock())
+    for (turn_id,) in _PROVISIONAL.rows(cycle=cycle.id):
+        settle_late(turn_id, clock())
     return waiting
 
 
@@ -139,6 +157,6 @@ def _pursue(row: Order, desk: TestnetDesk, clock: Callable[[], datetime]) -> boo
 
 
 def _tell_if_long(row: Order, now: datetime) -> None:
-    oldest = row.attempts.filter(state__in=LIVE, claimed_at__lt=now - UNKNOWN_FOR).first()
+    oldest = _UNKNOWN_SINCE.first(order=row.id, since=now - UNKNOWN_FOR)
     if oldest is not None:
         tell("unresolved", oldest.client_order_id, "the outcome of this order has not been known for six hours", now)

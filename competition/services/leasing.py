@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.utils import InterfaceError, OperationalError
 
 from agents.budget import hold, lock_scopes, reservation_of
@@ -38,6 +40,11 @@ _UNDECIDED = Prepared(
         .exclude(entry__agent__kind=AgentKind.BASELINE)
         .order_by("id")
         .values_list("entry__agent__slug")
+    )
+)
+_GIVEN_UP = PreparedObjects(
+    lambda: Attempt.objects.filter(
+        OneOf("brief__turn", Given("turns")), outcome=AttemptOutcome.PENDING, lease_until__lte=Given("now")
     )
 )
 _ATTEMPTS = PreparedObjects(lambda: Attempt.objects.filter(OneOf("brief", Given("briefs"))).order_by("number"))
@@ -123,10 +130,18 @@ def lease_some(
 
     Agents that are `away` are left alone: they would only lose an attempt.
     """
-    free = asked.cycle.turns.filter(state=TurnState.ASKING, id__gt=after).exclude(lease_until__gt=now).order_by("id")
-    free = free.exclude(entry__agent__slug__in=away)
-    ids = list(free.values_list("id", flat=True)[:CHUNK])
+    rows = _FREE.rows(cycle=asked.cycle.id, after=after, now=now, away=list(away))
+    ids = [turn_id for (turn_id,) in rows]
     return lease_turns(asked, ids, now, new_token), ids[-1] if ids else None
+
+
+def _free() -> QuerySet[Turn, Any]:
+    turns = Turn.objects.filter(cycle=Given("cycle"), state=TurnState.ASKING, id__gt=Given("after"))
+    free = turns.exclude(lease_until__gt=Given("now")).exclude(OneOf("entry__agent__slug", Given("away")))
+    return free.order_by("id").values_list("id")[:CHUNK]
+
+
+_FREE = Prepared(_free)
 
 
 def lease_turns(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
@@ -151,14 +166,21 @@ def lease_turns(asked: Round, ids: Sequence[int], now: datetime, new_token: Call
 @transaction.atomic
 def _charge_given_up(ids: Sequence[int], now: datetime) -> None:
     """Settle the attempts on these turns whose lease ran out without a word: nobody knows what they used."""
-    pending = Attempt.objects.filter(brief__turn__in=ids, outcome=AttemptOutcome.PENDING, lease_until__lte=now)
-    charge_lost(list(pending), now)
+    charge_lost(_GIVEN_UP.all(turns=ids, now=now), now)
+
+
+def _still_free() -> QuerySet[Turn]:
+    rows = Turn.objects.select_for_update(of=("self",), skip_locked=True).select_related("brief", "entry__agent")
+    asking = rows.filter(OneOf("id", Given("turns")), state=TurnState.ASKING)
+    return asking.exclude(lease_until__gt=Given("now")).order_by("id")
+
+
+_STILL_FREE = PreparedObjects(_still_free)
 
 
 @transaction.atomic
 def _lease(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
-    free = Turn.objects.select_for_update(of=("self",), skip_locked=True).select_related("brief", "entry__agent")
-    turns = list(free.filter(id__in=ids, state=TurnState.ASKING).exclude(lease_until__gt=now).order_by("id"))
+    turns = _STILL_FREE.all(turns=ids, now=now)
     before = attempts_by_brief(turn.brief_id for turn in turns)
     wanted = [offer for turn in turns if (offer := _offer(asked, turn, before[turn.brief_id], now))]
     # Every round holds its budgets in the same order, so that no two can wait for each other.

@@ -17,6 +17,7 @@ from market.core.canonical import plain
 from market.core.snapshot import Snapshot, snapshot_of
 from portfolio.core.book import Book, BrokenLedger, MissingPrice, value_of
 from portfolio.models import Portfolio
+from portfolio.prepared import Given, PreparedObjects
 from portfolio.queries import book_of
 from portfolio.services import end_open_orders, post, value_at
 
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 _SETTLED_FIELDS = (
     *("state", "value_before", "value_after", "traded", "fees", "skipped", "trade_reason", "unresolved", "settled_at"),
     *("token", "lease_until"),
+)
+_TURN = PreparedObjects(
+    lambda: Turn.objects.select_for_update(of=("self",)).select_related("entry__portfolio").filter(id=Given("id"))
 )
 
 
@@ -41,7 +45,7 @@ def settle(turn_id: int, token: uuid.UUID, number: int, at: datetime, record: Tu
     False when the turn is no longer this token's. Raises `Mismatch`, which undoes all of it, when the ledger did not
     hold the book the record starts from or does not hold the one it ends with.
     """
-    turn = Turn.objects.select_for_update(of=("self",)).select_related("entry__portfolio").get(id=turn_id)
+    turn = _TURN.get(id=turn_id)
     if turn.state != TurnState.DECIDED or turn.token != token:
         return False
     portfolio = turn.entry.portfolio

@@ -18,7 +18,7 @@ from competition.models import Cycle, Errand, Heartbeat, Season
 from competition.services import analyses, executing
 from competition.services.asking import end_asking
 from competition.services.closing import close_cycle
-from competition.services.cycles import Setting, brief_cycle, is_due, newest_cycles, open_due, say_why_waiting
+from competition.services.cycles import Setting, brief_cycle, cycle_of, is_due, newest_cycles, open_due, say_why_waiting
 from competition.services.markets import candles_of, readings_of
 from competition.services.recovering import book_found
 from competition.services.seasons import close_season, is_over
@@ -39,7 +39,6 @@ _UNFINISHED = Prepared(
     lambda: Cycle.objects.unfinished().order_by("season", "number").values_list("id", "state", "deadline_at")
 )
 _OPEN_SEASONS = PreparedObjects(lambda: Season.objects.filter(state=SeasonState.OPEN).order_by("id"))
-_CYCLE = PreparedObjects(lambda: Cycle.objects.select_related("season").filter(id=Given("id")))
 _ERRANDS = Prepared(lambda: Errand.objects.waiting(Given("now")).order_by("id").values_list("id"))
 PASSING_SQLSTATES = {"40001", "40P01", "55P03", "57014"}
 
@@ -111,7 +110,7 @@ def advance(
     A step that breaks says so on the cycle, so that its end does not blame anybody else, and is tried again.
     """
     while True:
-        cycle = _CYCLE.get(id=cycle_id)
+        cycle = cycle_of(cycle_id)
         try:
             if not _step(cycle, clock, connect, new_token):
                 return cycle.state

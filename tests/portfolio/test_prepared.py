@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Sum
 from pytest_django import DjangoAssertNumQueries
 
@@ -38,6 +38,14 @@ def test_it_is_asked_with_other_values_each_time(
     with django_assert_num_queries(2):
         assert worth.rows(book=books[0].id, first=0) == [(0, AT, Decimal(1)), (1, AT, Decimal(11))]
         assert worth.rows(book=books[1].id, first=1) == [(1, AT, Decimal(12))]
+
+
+def test_a_lock_is_taken_in_a_transaction_or_refused(own_database: str) -> None:
+    locked = PreparedObjects(lambda: Portfolio.objects.select_for_update().filter(key=Given("key")))
+    with transaction.atomic():
+        assert locked.first(key="nobody") is None
+    with pytest.raises(transaction.TransactionManagementError):
+        locked.first(key="nobody")
 
 
 def test_it_is_put_together_once(books: list[Portfolio]) -> None:

@@ -15,6 +15,8 @@ from typing import Any
 
 from django.db import connection
 
+from portfolio.prepared import Prepared
+
 VENUE, PAPER, ANY = "venue", "paper", ""
 
 
@@ -69,24 +71,27 @@ def _changed(where: str, changes: Sequence[Change]) -> Iterator[None]:
         source = source.replace(change.old, change.new)
     made: dict[str, Any] = {}
     exec(compile(source, module.__file__ or "", "exec"), module.__dict__, made)  # noqa: S102
-    places = _places_of(original, owner, attribute)
+    places = [(owner, attribute, original), *_places_of(original)]
     try:
-        for place, as_name in places:
-            setattr(place, as_name, made[attribute])
+        for place, as_name, before in places:
+            now = made[attribute]
+            setattr(place, as_name, type(before)(now) if isinstance(before, Prepared) else now)
         yield
     finally:
-        for place, as_name in places:
-            setattr(place, as_name, original)
+        for place, as_name, before in places:
+            setattr(place, as_name, before)
 
 
-def _places_of(original: object, owner: Any, attribute: str) -> Sequence[tuple[Any, str]]:
-    """Everywhere in the product where the function is known by a name, but for the auditor, which judges by its own."""
-    found = [(owner, attribute)]
+def _places_of(original: object) -> Iterator[tuple[Any, str, object]]:
+    """Everywhere in the product where the function is known by a name, or puts a query together, and what is there.
+
+    But for the auditor, which judges by its own.
+    """
     for name, module in list(sys.modules.items()):
-        if not name.startswith(("competition.", "portfolio.", "agents.")) or module is owner or "audit" in name:
-            continue
-        found += [(module, key) for key, value in vars(module).items() if value is original]
-    return found
+        if name.startswith(("competition.", "portfolio.", "agents.")) and "audit" not in name:
+            for key, value in list(vars(module).items()):
+                if value is original or (isinstance(value, Prepared) and value.build is original):
+                    yield module, key, value
 
 
 def constraint(table: str, name: str) -> str:
@@ -107,11 +112,11 @@ GUARDS = (
     # -- cycles
     Guard(
         "a cycle is moved only out of the state it is in",
-        (Change(f"{S}.cycles:locked", ", state=state.value)", ")"),),
+        (Change(f"{S}.cycles:_locked", ', state=Given("state"))', ")"),),
     ),
     Guard(
         "row lock on the cycle",
-        (Change(f"{S}.cycles:locked", 'Cycle.objects.select_for_update(of=("self",))\n        ', "Cycle.objects"),),
+        (Change(f"{S}.cycles:_locked", 'Cycle.objects.select_for_update(of=("self",))', "Cycle.objects"),),
     ),
     Guard(
         "lock on the season, and one cycle of a number",
@@ -149,15 +154,15 @@ GUARDS = (
     Guard(
         "lease: nobody is asked while somebody is",
         (
-            Change(f"{S}.leasing:lease_some", ".exclude(lease_until__gt=now)", ""),
-            Change(f"{S}.leasing:_lease", ".exclude(lease_until__gt=now)", ""),
+            Change(f"{S}.leasing:_free", '.exclude(lease_until__gt=Given("now"))', ""),
+            Change(f"{S}.leasing:_still_free", '.exclude(lease_until__gt=Given("now"))', ""),
         ),
     ),
     Guard(
         "row lock on a leased turn, and one attempt of a number",
         (
             Change(
-                f"{S}.leasing:_lease",
+                f"{S}.leasing:_still_free",
                 'Turn.objects.select_for_update(of=("self",), skip_locked=True).',
                 "Turn.objects.",
             ),

@@ -1,7 +1,9 @@
 """Each guard of the board is still where its removal looks for it, and taking it away is undone afterwards."""
 
 import pytest
+from django.db.transaction import TransactionManagementError
 
+from competition.core.states import CycleState
 from competition.services import cycles, ticking
 from tests.simulation.guards import GUARDS, Guard, without
 
@@ -25,3 +27,11 @@ def test_a_guard_is_back_afterwards() -> None:
     with without(guard):
         assert cycles._due_cycle is not due
     assert (cycles._due_cycle, ticking.open_due) == (due, before)
+
+
+def test_a_query_is_put_together_anew_without_its_guard(own_database: str) -> None:
+    (guard,) = [guard for guard in IN_CODE if guard.name == "row lock on the cycle"]
+    with without(guard):
+        assert cycles.locked(0, CycleState.ASKING) is None
+    with pytest.raises(TransactionManagementError):  # in no transaction, which a lock needs
+        cycles.locked(0, CycleState.ASKING)
