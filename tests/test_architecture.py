@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -60,26 +61,33 @@ def is_core(path: str) -> bool:
     return layer_of(path) is not None and path.split("/")[1] == "core"
 
 
+class Content(NamedTuple):
+    """What a file imports, as line and dotted name, and its functions as line, name and number of lines."""
+
+    imports: list[tuple[int, str]]
+    functions: list[tuple[int, str, int]]
+
+
 @cache
-def imports(path: str, text: str) -> tuple[tuple[int, str], ...]:
-    """Line and dotted name of everything a file imports, wherever in it; `from a import b` counts as `a.b`."""
-    return tuple(_imports(path, text))
-
-
-def _imports(path: str, text: str) -> Iterator[tuple[int, str]]:
-    package = path.removesuffix(".py").split("/")[:-1]
+def content(path: str, text: str) -> Content:
+    """Wherever in the file it is; `from a import b` counts as `a.b`. Every file is parsed once for all checks."""
+    package, found = path.removesuffix(".py").split("/")[:-1], Content([], [])
     for node in ast.walk(ast.parse(text, path)):
         if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
+            found.imports.extend((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = package[: len(package) - node.level + 1] if node.level else []
             module = ".".join([*above, *filter(None, [node.module])])
-            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+            found.imports.extend((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            lines = (node.end_lineno or node.lineno) - node.lineno + 1
+            found.functions.append((node.lineno, node.name, lines))
+    return found
 
 
 def imports_point_down(path: str, text: str) -> Iterator[str]:
     layer = layer_of(path)
-    for line, name in imports(path, text):
+    for line, name in content(path, text).imports:
         top = name.split(".")[0]
         if layer is None or top not in (*LAYERS, *OTHER_PACKAGES):
             continue
@@ -90,7 +98,7 @@ def imports_point_down(path: str, text: str) -> Iterator[str]:
 
 
 def core_imports_are_pure(path: str, text: str) -> Iterator[str]:
-    for line, name in imports(path, text) if is_core(path) else ():
+    for line, name in content(path, text).imports if is_core(path) else ():
         top, *rest = name.split(".")
         if top in LAYERS:
             if rest[:1] != ["core"]:
@@ -123,18 +131,16 @@ def _calls_of_core(path: str, call: ast.Call) -> Iterator[str]:
 
 
 def foreign_libraries_have_one_home(path: str, text: str) -> Iterator[str]:
-    for line, name in imports(path, text):
+    for line, name in content(path, text).imports:
         home = HOMES.get(name.split(".")[0])
         if home and path != home and layer_of(path) is not None:
             yield f"{path}:{line}: imports {name}; its one home is {home}"
 
 
 def functions_are_short(path: str, text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text, path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            lines = (node.end_lineno or node.lineno) - node.lineno + 1
-            if lines > FUNCTION_LINES_MAX:
-                yield f"{path}:{node.lineno}: {node.name} has {lines} lines, more than {FUNCTION_LINES_MAX}"
+    for line, name, lines in content(path, text).functions:
+        if lines > FUNCTION_LINES_MAX:
+            yield f"{path}:{line}: {name} has {lines} lines, more than {FUNCTION_LINES_MAX}"
 
 
 def files_are_short(path: str, text: str) -> Iterator[str]:

@@ -21,7 +21,8 @@ import tests.conftest  # noqa: F401 - engines and settings
 from django.core.management import call_command
 
 from tests.databases import connected_to, database, fresh_copy
-from tests.simulation.guards import GUARDS, Guard, without
+from tests.simulation.guards import GUARDS
+from tests.simulation.removals import Guard, without
 from tests.simulation.run import Played, Theatre, shape_of, theatre
 from tests.simulation.year import Plan, play_year, told
 

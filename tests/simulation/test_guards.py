@@ -5,7 +5,8 @@ from django.db.transaction import TransactionManagementError
 
 from competition.core.states import CycleState
 from competition.services import cycles, ticking
-from tests.simulation.guards import GUARDS, Guard, without
+from tests.simulation.guards import GUARDS
+from tests.simulation.removals import Guard, without
 
 IN_CODE = [Guard(guard.name, guard.changes) for guard in GUARDS]
 

@@ -17,7 +17,7 @@ from portfolio.core.venue_orders import market_order, payload_of, signature_of
 from portfolio.testnet import Keys, Testnet
 from tests.market.test_binance_hosts import ELSEWHERE
 from tests.portfolio.venue_notation import bought
-from tests.test_architecture import imports
+from tests.test_architecture import content
 from tests.venue import faults
 from tests.venue.exchange import KEY, SECRET, Venue
 from tests.venue.server import venue_double
@@ -95,13 +95,9 @@ def test_an_account_cannot_be_opened_elsewhere(url: str) -> None:
 
 def test_neither_the_database_nor_the_settings_are_within_reach_of_what_sends_orders() -> None:
     path = "portfolio/testnet.py"
-    foreign = {name.split(".")[0] for _, name in imports(path, (ROOT / path).read_text())} - set(
-        sys.stdlib_module_names
-    )
-    assert foreign == {"aiohttp", "yarl", "market", "portfolio"}
-    own = {
-        name for _, name in imports(path, (ROOT / path).read_text()) if name.split(".")[0] in ("market", "portfolio")
-    }
+    imported = {name: name.split(".")[0] for _, name in content(path, (ROOT / path).read_text()).imports}
+    assert set(imported.values()) - set(sys.stdlib_module_names) == {"aiohttp", "yarl", "market", "portfolio"}
+    own = [name for name, top in imported.items() if top in ("market", "portfolio")]
     assert all(name.split(".")[1] == "core" for name in own), "only what is pure"
 
 
