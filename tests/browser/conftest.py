@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 from pytest_django import DjangoDbBlocker
 
 from tests.browser.served import Site, served, two_seasons
@@ -47,3 +47,22 @@ def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def browser_context_args(site: Site) -> dict[str, Any]:
     return {"base_url": site.address, "viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"}
+
+
+@pytest.fixture(scope="package")
+def one_tab(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[Page]:
+    context = browser.new_context(**browser_context_args)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def tab(one_tab: Page) -> Iterator[Page]:
+    """For whoever needs none of their own, whose opening takes as long as most of what is tried in it.
+
+    It remembers nothing of what was tried in it before.
+    """
+    yield one_tab
+    one_tab.unroute_all()
+    one_tab.evaluate("localStorage.clear(), sessionStorage.clear()")
+    one_tab.context.clear_cookies()

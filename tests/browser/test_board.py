@@ -18,9 +18,9 @@ DARK, LIGHT = "rgb(19, 21, 25)", "rgb(251, 250, 245)"
 
 
 @pytest.fixture
-def board(site: Site, page: Page) -> Page:
-    visit(page, site.of("board"))
-    return page
+def board(site: Site, tab: Page) -> Page:
+    visit(tab, site.of("board"))
+    return tab
 
 
 def names(page: Page) -> list[str]:

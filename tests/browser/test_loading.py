@@ -23,11 +23,11 @@ def held_back(page: Page, address: re.Pattern[str]) -> Iterator[list[Route]]:
     page.unroute(address)
 
 
-def test_a_board_that_is_asked_for_again_is_dimmed_until_it_comes(site: Site, page: Page) -> None:
-    visit(page, site.of("board"))
-    board = page.locator("#board")
-    with held_back(page, re.compile(r"kind=baseline")) as waiting:
-        page.get_by_role("link", name="Baselines").click()
+def test_a_board_that_is_asked_for_again_is_dimmed_until_it_comes(site: Site, tab: Page) -> None:
+    visit(tab, site.of("board"))
+    board = tab.locator("#board")
+    with held_back(tab, re.compile(r"kind=baseline")) as waiting:
+        tab.get_by_role("link", name="Baselines").click()
         expect(board).to_have_attribute("aria-busy", "true")
         expect(board).to_have_css("opacity", "0.5")
         assert len(waiting) == 1
@@ -50,29 +50,29 @@ def test_an_estimate_that_is_made_anew_is_busy_and_the_button_stays(site: Site, 
     assert watched.refused() == []
 
 
-def test_who_gets_no_answer_is_not_left_with_a_busy_page(site: Site, page: Page) -> None:
-    visit(page, site.of("backtests"))
-    page.route(re.compile(r"state=failed"), lambda route: route.abort())
-    page.locator("#state-failed").click()
-    expect(page.locator("#list")).not_to_have_attribute("aria-busy", "true")
-    expect(page.locator("#list")).to_have_css("opacity", "1")
-    page.unroute(re.compile(r"state=failed"))
-    page.locator("#state-failed").click()
-    page.wait_for_url("**state=failed**")
+def test_who_gets_no_answer_is_not_left_with_a_busy_page(site: Site, tab: Page) -> None:
+    visit(tab, site.of("backtests"))
+    tab.route(re.compile(r"state=failed"), lambda route: route.abort())
+    tab.locator("#state-failed").click()
+    expect(tab.locator("#list")).not_to_have_attribute("aria-busy", "true")
+    expect(tab.locator("#list")).to_have_css("opacity", "1")
+    tab.unroute(re.compile(r"state=failed"))
+    tab.locator("#state-failed").click()
+    tab.wait_for_url("**state=failed**")
 
 
-def test_the_chart_library_is_asked_for_only_when_the_page_has_been_painted(site: Site, page: Page) -> None:
-    with held_back(page, LIBRARY) as waiting:
-        with page.expect_request(LIBRARY):
-            page.goto(site.of("board"))
-        assert page.evaluate("document.readyState") == "complete", "the page waited for it"
+def test_the_chart_library_is_asked_for_only_when_the_page_has_been_painted(site: Site, tab: Page) -> None:
+    with held_back(tab, LIBRARY) as waiting:
+        with tab.expect_request(LIBRARY):
+            tab.goto(site.of("board"))
+        assert tab.evaluate("document.readyState") == "complete", "the page waited for it"
         # The browser notes a painting a little after it; that it notes one while the library is out is what counts.
-        page.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
+        tab.wait_for_function("() => performance.getEntriesByName('first-contentful-paint').length === 1")
         assert len(waiting) == 1
-        expect(page.locator(".chart-still")).to_be_visible()
-        expect(page.locator(".leaderboard tbody tr").first).to_be_visible()
-        assert page.locator("head script[src*=lightweight]").evaluate("(one) => one.async") is False
-    expect(page.locator(".chart-plot.is-drawn canvas").first).to_be_visible()
+        expect(tab.locator(".chart-still")).to_be_visible()
+        expect(tab.locator(".leaderboard tbody tr").first).to_be_visible()
+        assert tab.locator("head script[src*=lightweight]").evaluate("(one) => one.async") is False
+    expect(tab.locator(".chart-plot.is-drawn canvas").first).to_be_visible()
 
 
 def test_a_page_without_a_chart_asks_for_no_library(site: Site, page: Page) -> None:

@@ -10,7 +10,7 @@ from django.test import Client
 from agents.core.answers import Answer
 from agents.core.brief import Brief
 from agents.core.roster import Profile, house
-from competition.core.play import Contestant, play
+from competition.core.play import Contestant, PlayedSeason, play
 from competition.core.rules import Rules
 from competition.models import Cycle, Season
 from competition.services.cycles import brief_cycle, open_due
@@ -63,16 +63,20 @@ def vandalise(brief: Brief, objections: Sequence[object]) -> Answer:
     return Answer(HARM)
 
 
+_courses: dict[str, PlayedSeason] = {}  # what one file has played the next need not play again
+
+
 def play_season(slug: str, weeks: int, entries: int | None = None, more: Sequence[Profile] = ()) -> Played:
     """A finished season of the house's first `entries` (or all of them), the vandal, and `more` that do as it does."""
     rules = rules_of(weeks)
     profiles = house(7, rules.universe)[:entries]
     vandals = (VANDAL, *more)
     season = draft_season(slug, f"The {slug} season", rules, (*profiles, *vandals))
-    at = enumerate(vandals, start=len(profiles) + 1)
-    contestants = [*contestants_for(profiles), *(Contestant(one.slug, number, vandalise) for number, one in at)]
-    done = play(slug, rules, listed_symbols(rules.universe), contestants, candles_of(rules))
-    return Played(save_played_season(season, done, "the calendar has ended"), slug, weeks)
+    if (key := repr((slug, weeks, profiles, vandals))) not in _courses:
+        at = enumerate(vandals, start=len(profiles) + 1)
+        contestants = [*contestants_for(profiles), *(Contestant(one.slug, number, vandalise) for number, one in at)]
+        _courses[key] = play(slug, rules, listed_symbols(rules.universe), contestants, candles_of(rules))
+    return Played(save_played_season(season, _courses[key], "the calendar has ended"), slug, weeks)
 
 
 def running_season(slug: str = "running", starts_at: datetime = START) -> Season:
