@@ -17,7 +17,10 @@ else:
 
 
 class OneOf(Values):
-    """A condition for `filter`: the column is one of these whole numbers, or texts."""
+    """A condition for `filter`: the column is one of these whole numbers, or texts.
+
+    To `exclude` by it takes a column that is never null, or those that are would be left out, too.
+    """
 
     lookup_name = "one_of"
     prepare_rhs = False

@@ -1,7 +1,8 @@
 """Queries put together once and asked with other values each time.
 
 To put one together takes the ORM longer than to ask it. A page asks a dozen, the same for every visitor, and whoever
-looks at what is due asks the same few all day.
+looks at what is due, leases or settles asks the same few all day. One that locks rows is asked in a transaction, or it
+raises `TransactionManagementError`, as Django's own would.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

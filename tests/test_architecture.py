@@ -70,7 +70,7 @@ class Content(NamedTuple):
 
 @cache
 def content(path: str, text: str) -> Content:
-    """Wherever in the file it is; `from a import b` counts as `a.b`. Every file is parsed once for all checks."""
+    """Wherever in the file it is; `from a import b` counts as `a.b`. A file is parsed once for all checks of these."""
     package, found = path.removesuffix(".py").split("/")[:-1], Content([], [])
     for node in ast.walk(ast.parse(text, path)):
         if isinstance(node, ast.Import):

@@ -166,7 +166,7 @@ def lease_turns(asked: Round, ids: Sequence[int], now: datetime, new_token: Call
 @transaction.atomic
 def _charge_given_up(ids: Sequence[int], now: datetime) -> None:
     """Settle the attempts on these turns whose lease ran out without a word: nobody knows what they used."""
-    charge_lost(_GIVEN_UP.all(turns=ids, now=now), now)
+    charge_lost(_GIVEN_UP.all(turns=list(ids), now=now), now)
 
 
 def _still_free() -> QuerySet[Turn]:
@@ -180,7 +180,7 @@ _STILL_FREE = PreparedObjects(_still_free)
 
 @transaction.atomic
 def _lease(asked: Round, ids: Sequence[int], now: datetime, new_token: Callable[[], uuid.UUID]) -> list[Lease]:
-    turns = _STILL_FREE.all(turns=ids, now=now)
+    turns = _STILL_FREE.all(turns=list(ids), now=now)
     before = attempts_by_brief(turn.brief_id for turn in turns)
     wanted = [offer for turn in turns if (offer := _offer(asked, turn, before[turn.brief_id], now))]
     # Every round holds its budgets in the same order, so that no two can wait for each other.

@@ -57,12 +57,16 @@ def one_tab(browser: Browser, browser_context_args: dict[str, Any]) -> Iterator[
 
 
 @pytest.fixture
-def tab(one_tab: Page) -> Iterator[Page]:
+def tab(site: Site, one_tab: Page) -> Iterator[Page]:
     """For whoever needs none of their own, whose opening takes as long as most of what is tried in it.
 
-    It remembers nothing of what was tried in it before.
+    Nothing is stored or held back in it, and no pointer rests on anything. Whoever listens to it, adds scripts to it
+    or makes it another size takes `page`.
     """
-    yield one_tab
-    one_tab.unroute_all()
+    one_tab.goto(site.of("about"))
     one_tab.evaluate("localStorage.clear(), sessionStorage.clear()")
     one_tab.context.clear_cookies()
+    one_tab.mouse.move(0, 0)
+    yield one_tab
+    one_tab.unroute_all()
+    one_tab.goto("about:blank")  # the board of an open season would go on asking

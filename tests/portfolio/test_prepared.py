@@ -48,6 +48,14 @@ def test_a_lock_is_taken_in_a_transaction_or_refused(own_database: str) -> None:
         locked.first(key="nobody")
 
 
+def test_a_list_of_texts_names_who_is_meant_and_who_is_not(books: list[Portfolio]) -> None:
+    among = Prepared(lambda: Portfolio.objects.filter(OneOf("key", Given("keys"))).values_list("id"))
+    others = Prepared(lambda: Portfolio.objects.exclude(OneOf("key", Given("keys"))).order_by("id").values_list("id"))
+    assert among.rows(keys=["p2", "nobody"]) == [(books[1].id,)]
+    assert others.rows(keys=["p2", "nobody"]) == [(books[0].id,)]
+    assert (among.rows(keys=[]), len(others.rows(keys=[]))) == ([], 2)
+
+
 def test_it_is_put_together_once(books: list[Portfolio]) -> None:
     built = []
 

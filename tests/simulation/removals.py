@@ -81,7 +81,7 @@ def _changed(where: str, changes: Sequence[Change]) -> Iterator[None]:
 def _places_of(original: object) -> Iterator[tuple[Any, str, object]]:
     """Everywhere in the product where the function is known by a name, or puts a query together, and what is there.
 
-    But for the auditor, which judges by its own.
+    But for the auditor, which judges by its own. A query is seen where a module has it under a name of its own.
     """
     for name, module in list(sys.modules.items()):
         if name.startswith(("competition.", "portfolio.", "agents.")) and "audit" not in name:
