@@ -80,12 +80,11 @@ def _open_orders(season_id: int | Given, fills: str) -> QuerySet[Order]:
     return orders.filter(~Exists(ended), state__in=[OrderState.FILLED.value, OrderState.PARTIAL.value])
 
 
-_OPEN_ORDERS = {
-    fills: PreparedObjects(
-        partial(lambda of: _open_orders(Given("season"), of).filter(cycle_number=Given("number")).order_by("id"), fills)
-    )
-    for fills in ("venue", "reference")
-}
+def _open_orders_of_a_week(fills: str) -> QuerySet[Order]:
+    return _open_orders(Given("season"), fills).filter(cycle_number=Given("number")).order_by("id")
+
+
+_OPEN_ORDERS = {fills: PreparedObjects(partial(_open_orders_of_a_week, fills)) for fills in ("venue", "reference")}
 _PROVISIONAL = Prepared(
     lambda: (
         Turn.objects.filter(cycle=Given("cycle"), state=TurnState.PROVISIONAL.value).order_by("id").values_list("id")
