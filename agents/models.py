@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KeyTransform
 
 from agents.core.parameters import MODEL_STRING
 
@@ -61,6 +62,12 @@ class Brief(models.Model):
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="briefs")
     sha256 = models.CharField(max_length=64)
     content = models.JSONField()
+    holdings = models.GeneratedField(
+        expression=KeyTransform("holdings", KeyTransform("portfolio", "content")),
+        output_field=models.JSONField(null=True),
+        db_persist=True,
+        help_text="that part of the content by itself, for whoever asks for everybody's",
+    )
     created_at = models.DateTimeField()
 
     def __str__(self) -> str:

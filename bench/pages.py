@@ -1,9 +1,10 @@
-"""Every public page at 200 entries and 104 cycles: milliseconds of our own CPU to answer, and queries asked.
+"""Every public page at 200 entries and 104 cycles: milliseconds until it is answered, and queries asked.
 
 The season is played once by the engine and kept under DATA/bench-pages: baselines all, of which twenty trade by lot
-every week and the others hold bitcoin, which takes minutes and not a quarter of an hour. A page is answered in process,
-through every middleware, without the memory that boards are served from; the database's own CPU is not ours, so the
-wall clock stands beside. There is no peer: the figures to keep are 50 ms and 12 queries.
+every week and the others hold bitcoin, which takes minutes and not a quarter of an hour. So that pages have calls to
+add up, each turn is given one as a model would have made it, and six those of the twenty, as of a firm: made up for
+this. A page is answered in process, through every middleware, without the memory that boards are served from. There is
+no peer: the figures to keep are 50 ms, with what PostgreSQL takes, and 12 queries; our own CPU stands beside.
 """
 
 import atexit
@@ -14,16 +15,22 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-ENTRIES, BY_LOT, CYCLES, TIMES = 200, 20, 104, 3
+if TYPE_CHECKING:
+    from agents.models import Attempt, Call
+
+ENTRIES, BY_LOT, CYCLES, TIMES = 200, 20, 104, 5
+ROWS_AT_ONCE = 5_000
 MS_MAX, QUERIES_MAX = 50.0, 12
 START = datetime(2022, 1, 3, tzinfo=UTC)
-SLUG = f"bench-{ENTRIES}x{CYCLES}"
+SLUG = f"bench-{ENTRIES}x{CYCLES}-called"
+ROLES = ("technical", "sentiment", "tokenomics", "researcher", "trader", "risk_manager")
 
 
 def ensure_season() -> None:
     """The season of this size, unless it is there from another time."""
-    from django.db import transaction
+    from django.db import connection, transaction
 
     from agents.core.roster import Profile, house
     from competition.core.play import play
@@ -46,6 +53,47 @@ def ensure_season() -> None:
     done = play(SLUG, rules, listed_symbols(rules.universe), contestants_for(players), candles_of(rules))
     with transaction.atomic():  # whole or not at all, so that an interrupted run leaves nothing half made
         save_played_season(draft_season(SLUG, "Bench", rules, players), done, "played for the bench")
+        make_up_calls()
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")  # as PostgreSQL does by itself a minute later
+
+
+def make_up_calls() -> None:
+    """One call for each turn, six where a firm would have made them; each says what the brief said."""
+    from agents.models import Attempt, Call
+
+    attempts = Attempt.objects.filter(brief__turn__cycle__season__slug=SLUG).select_related("brief__agent")
+    rows: list[Call] = []
+    for attempt in attempts.iterator():
+        roles = ROLES if attempt.brief.agent.slug.startswith("random-") else ("desk",)
+        rows += (made_up_call(attempt, position, role) for position, role in enumerate(roles, start=1))
+        if len(rows) >= ROWS_AT_ONCE:
+            Call.objects.bulk_create(rows)
+            rows.clear()
+    Call.objects.bulk_create(rows)
+
+
+def made_up_call(attempt: "Attempt", position: int, role: str) -> "Call":
+    from agents.models import Call, Charge
+
+    return Call(
+        attempt=attempt,
+        position=position,
+        role=role,
+        number=1,
+        requested_model=f"made-up/{'strong' if position > 3 else 'cheap'}",
+        messages=[{"role": "user", "content": json.dumps(attempt.brief.content)}],
+        reply=attempt.reply,
+        prompt_tokens=3_000 + position,
+        completion_tokens=200,
+        charge=Charge.USAGE,
+        tokens_charged=3_200 + position,
+        usd="0.000375",
+        started_at=attempt.started_at,
+        latency_ms=2_000,
+        request_sha256="0" * 64,
+        reply_sha256="0" * 64,
+    )
 
 
 def addresses() -> dict[str, str]:
@@ -128,10 +176,10 @@ def main() -> None:
     rows = {}
     for kind, address in addresses().items():
         rows[kind] = row = measured(address)
-        over = " OVER" if row["cpu_ms"] > MS_MAX or row["queries"] > QUERIES_MAX else ""
-        times = f"{row['cpu_ms']:7.1f} ms CPU {row['wall_ms']:8.1f} ms"
+        over = " OVER" if row["wall_ms"] > MS_MAX or row["queries"] > QUERIES_MAX else ""
+        times = f"{row['wall_ms']:7.1f} ms {row['cpu_ms']:8.1f} ms CPU"
         print(f"{kind:26} {times} {row['queries']:3} queries {row['kB']:5} kB{over}", flush=True)
-    worst = max(row["cpu_ms"] for row in rows.values())
+    worst = max(row["wall_ms"] for row in rows.values())
     print(json.dumps({"name": "pages", "ours": round(1000 / worst, 1), "peers": {}, "ratio": {}, "pages": rows}))
 
 

@@ -172,7 +172,7 @@ class ValuationQuerySet(models.QuerySet["Valuation"]):
             portfolio=models.OuterRef("portfolio"),
             cycle_number=models.OuterRef("cycle_number"),
             revision__gt=models.OuterRef("revision"),
-        )
+        ).filter(revision__gt=1)  # which the first never is: hardly any row is left to look through
         return self.filter(~models.Exists(newer))
 
 
@@ -191,6 +191,10 @@ class Valuation(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["portfolio", "cycle_number", "revision"], name="valuation_unique"),
             models.CheckConstraint(condition=Q(value__gte=0, value__lt=BOUND), name="valuation_not_negative"),
+            models.CheckConstraint(condition=Q(revision__gte=1), name="valuation_revision_from_one"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["portfolio", "cycle_number"], condition=Q(revision__gt=1), name="valuation_revised"),
         ]
 
     def __str__(self) -> str:

@@ -224,7 +224,7 @@ def _held(
     """
     newest = progress.newest.number if progress.newest else 0
     rows = Turn.objects.filter(cycle__season=season, cycle__number__gt=newest - WEEKS_SHOWN)
-    share = KeyTextTransform("weight", F(f"brief__content__portfolio__holdings__{name}"))
+    share = KeyTextTransform("weight", F(f"brief__holdings__{name}"))
     shares: defaultdict[int, dict[int, Decimal]] = defaultdict(dict)
     weeks = set()
     for entry_id, week, weight in rows.annotate(share=share).values_list("entry_id", "cycle__number", "share"):

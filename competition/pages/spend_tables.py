@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from django.urls import reverse
-
 from competition.models import Season
+from competition.pages.addresses import address
 from competition.pages.called import decimals, is_simulated, role_word
 from competition.pages.figures import NOTHING, percent
 from competition.pages.names import EntryName
@@ -79,14 +78,13 @@ def _by(spent: Spent, key: Callable[[Share], str], *, scripted: bool = False) ->
 def _by_entry(season: Season, spent: Spent, names: Mapping[str, EntryName]) -> list[_Row]:
     parts = spent.by(lambda share: share.entry).items()
     return [
-        _Row(names[slug].name, spending, reverse("entry", args=[season.slug, slug]), names[slug])
-        for slug, spending in parts
+        _Row(names[slug].name, spending, address("entry", season.slug, slug), names[slug]) for slug, spending in parts
     ]
 
 
 def _by_week(season: Season, spent: Spent) -> list[_Row]:
     return [
-        _Row(f"Week {number}", spending, reverse("cycle", args=[season.slug, number]))
+        _Row(f"Week {number}", spending, address("cycle", season.slug, number))
         for number, spending in spent.weeks.items()
     ]
 

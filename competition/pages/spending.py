@@ -1,21 +1,42 @@
 """What a season's calls used and cost, added up by the database in one statement: all sums are of one moment."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
-from typing import Any
 
-from django.db.models import BigIntegerField, CharField, Count, F, IntegerField, Q, QuerySet, Sum, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db import connection
 
-from agents.models import Call, Charge
+from agents.models import Charge
 from competition.models import Season
 
-_Key = F | Value
-_WORST = Q(charge=Charge.WORST)
-_KINDS = ("prompt", "cached", "completion", "reasoning")
-_ENTRY, _WEEK = "attempt__brief__turn__entry__slug", "attempt__brief__turn__cycle__number"
+# Two cuts of one reading, which the ORM cannot say: two statements of its would read every call twice.
+# The sums are in the order of `Spending`.
+_CUTS = """
+SELECT entry.slug, cut.role, cut.model, cycle.number,
+       calls, failed, worst, prompt, cached, completion, reasoning, tokens, usd, worst_usd
+FROM (
+    SELECT turn.entry_id, call.role, call.requested_model AS model, turn.cycle_id,
+           count(*) AS calls,
+           count(*) FILTER (WHERE call.error_class <> '') AS failed,
+           count(*) FILTER (WHERE call.charge = %(worst)s) AS worst,
+           coalesce(sum(call.prompt_tokens), 0) AS prompt,
+           coalesce(sum(call.cached_tokens), 0) AS cached,
+           coalesce(sum(call.completion_tokens), 0) AS completion,
+           coalesce(sum(call.reasoning_tokens), 0) AS reasoning,
+           sum(call.tokens_charged)::bigint AS tokens,
+           sum(call.usd) AS usd,
+           coalesce(sum(call.usd) FILTER (WHERE call.charge = %(worst)s), 0) AS worst_usd
+    FROM agents_call AS call
+    JOIN agents_attempt AS attempt ON attempt.id = call.attempt_id
+    JOIN competition_turn AS turn ON turn.brief_id = attempt.brief_id
+    JOIN competition_cycle AS due ON due.id = turn.cycle_id
+    WHERE due.season_id = %(season)s
+    GROUP BY GROUPING SETS ((turn.entry_id, call.role, call.requested_model), (turn.cycle_id))
+) AS cut
+LEFT JOIN competition_entry AS entry ON entry.id = cut.entry_id
+LEFT JOIN competition_cycle AS cycle ON cycle.id = cut.cycle_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +58,23 @@ class Spending:
     worst_usd: Decimal = Decimal(0)
 
     def __add__(self, other: "Spending") -> "Spending":
-        return Spending(*(getattr(self, name) + getattr(other, name) for name in NAMES))
+        return Spending(
+            self.calls + other.calls,
+            self.failed + other.failed,
+            self.worst + other.worst,
+            self.prompt + other.prompt,
+            self.cached + other.cached,
+            self.completion + other.completion,
+            self.reasoning + other.reasoning,
+            self.tokens + other.tokens,
+            self.usd + other.usd,
+            self.worst_usd + other.worst_usd,
+        )
 
     @property
     def worst_share(self) -> Decimal:
         """The fraction of the USD that was charged at the worst case."""
         return self.worst_usd / self.usd if self.usd else Decimal(0)
-
-
-NAMES = tuple(field.name for field in fields(Spending))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +117,14 @@ def provider_of(model: str) -> str:
 
 def spent_in(season: Season) -> Spent:
     """What the season's calls used and cost: one query, and so one moment."""
-    nothing, no_week = Value("", CharField()), Value(0, IntegerField())
-    by_share = _sums(season, F(_ENTRY), F("role"), F("requested_model"), no_week)
-    by_week = _sums(season, nothing, nothing, nothing, F(_WEEK))
     shares: list[Share] = []
     weeks: dict[int, Spending] = {}
-    for entry, role, model, week, *sums in by_share.union(by_week, all=True):
-        spending = Spending(**dict(zip(NAMES, sums, strict=True)))
-        if week:
-            weeks[week] = spending
-        else:
-            shares.append(Share(entry, role, model, spending))
+    with connection.cursor() as cursor:
+        cursor.execute(_CUTS, {"season": season.pk, "worst": Charge.WORST.value})
+        for entry, role, model, week, *sums in cursor:
+            spending = Spending(*sums)
+            if week:
+                weeks[week] = spending
+            else:
+                shares.append(Share(entry, role, model, spending))
     return Spent(tuple(shares), dict(sorted(weeks.items(), reverse=True)))
-
-
-def _sums(season: Season, entry: _Key, role: _Key, model: _Key, week: _Key) -> QuerySet[Call, Any]:
-    """Rows of the four keys, then the sums in the order of `Spending`."""
-    keys = {"by_entry": entry, "by_role": role, "by_model": model, "by_week": week}
-    sums = {
-        "sum_calls": Count("id"),
-        "sum_failed": Count("id", filter=~Q(error_class="")),
-        "sum_worst": Count("id", filter=_WORST),
-        **{f"sum_{kind}": Coalesce(Sum(f"{kind}_tokens"), 0) for kind in _KINDS},
-        "sum_tokens": Cast(Sum("tokens_charged"), BigIntegerField()),
-        "sum_usd": Sum("usd"),
-        "sum_worst_usd": Coalesce(Sum("usd", filter=_WORST), Decimal(0)),
-    }
-    calls = Call.objects.filter(attempt__brief__turn__cycle__season=season).order_by()
-    rows: QuerySet[Call, Any] = calls.annotate(**keys).values(*keys).annotate(**sums).values_list(*keys, *sums)
-    return rows

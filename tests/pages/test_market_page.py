@@ -5,7 +5,10 @@ import json
 import pytest
 from django.test import Client
 
+from agents.models import Brief
 from competition.pages.history import PAGE_LENGTH
+from competition.pages.market import MarketWish, market_page
+from competition.pages.progress import progress_of
 from market.core.candles import to_ms
 from portfolio.models import Fill
 from tests.pages.reading import Page
@@ -38,6 +41,17 @@ def test_what_models_were_told_is_the_frozen_snapshot(played: Played) -> None:
     row = played.season.cycles.get(number=6).snapshot.content["symbols"]["BTCUSDT"]
     shown = [tag.text for tag in Page(played.get("m/BTCUSDT/")).all("td")]
     assert f"{float(row['price']):,.2f}" in shown
+
+
+def test_who_held_it_is_what_the_briefs_said_that_each_did(played: Played) -> None:
+    briefs = Brief.objects.filter(turn__cycle__season=played.season, turn__entry__slug="swinger")
+    told = [brief.content["portfolio"]["holdings"].get("ETHUSDT") for brief in briefs.order_by("turn__cycle__number")]
+    expected = [f"{float(held['weight']):.0%}" if held else "–" for held in told]
+    assert any(held for held in told)
+    page = market_page(played.season, "ETHUSDT", progress_of(played.season), MarketWish("1d", "", 1))
+    (line,) = [line for line in page.held if line.entry.slug == "swinger"]
+    assert page.weeks == tuple(range(1, played.weeks + 1))
+    assert list(line.shares) == expected
 
 
 def test_a_market_without_a_week_says_so(db: None, client: Client) -> None:
