@@ -26,6 +26,8 @@ class Scratch:
                 raise NotAllowed(
                     "The simulator needs a database user that is a superuser: it makes and resets databases."
                 )
+            cursor.execute(_COLUMNS)
+            self._columns = dict(cursor.fetchall())
         self._begins: dict[Hashable, str] = {}
         self._kept: list[str] = []
         self._tables = [name for name in connection.introspection.table_names() if name.startswith(_PREFIXES)]
@@ -55,8 +57,9 @@ class Scratch:
                 back.append(f"DELETE FROM {table}")
                 cursor.execute(f"SELECT EXISTS (SELECT FROM {table})")
                 if cursor.fetchone() == (True,):
-                    cursor.execute(f"CREATE TABLE {name}.{table} AS TABLE public.{table}")
-                    back.append(f"INSERT INTO {table} SELECT * FROM {name}.{table}")
+                    columns = self._columns[table]
+                    cursor.execute(f"CREATE TABLE {name}.{table} AS SELECT {columns} FROM public.{table}")
+                    back.append(f"INSERT INTO {table} ({columns}) SELECT * FROM {name}.{table}")
             cursor.execute("SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1")
             for sequence, last in cursor.fetchall():
                 if sequence.startswith(_PREFIXES):
@@ -76,4 +79,9 @@ class Scratch:
         self._kept.clear()
 
 
+# What PostgreSQL generates it takes from nobody.
+_COLUMNS = """
+    SELECT table_name, string_agg(quote_ident(column_name), ', ' ORDER BY ordinal_position)
+    FROM information_schema.columns WHERE table_schema = 'public' AND is_generated = 'NEVER' GROUP BY table_name
+"""
 _PREFIXES = tuple(f"{app}_" for app in APPS)
