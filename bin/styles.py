@@ -23,8 +23,9 @@ TEMPLATES = ROOT / "templates"
 TAGS = ROOT / "competition" / "templatetags"  # which draw what pages have dozens of
 OF_THE_BOARD = ("base.html", "board.html", "board/*.html", "parts/*.html")
 TAGS_OF_THE_BOARD = ("board_rows", "drawings", "labels")
-FIRST = ("tokens", "base", "frame", "lead", "tables", "board", "deeds", "forms", "marks", "chart")
-MORE = ("pages", "figures", "evidence", "calls", "backtests")
+FORM_OF_THE_BOARD = ("board/_wish.html", "board/_choice.html")  # which stands there when `all.css` does
+FIRST = ("tokens", "base", "frame", "lead", "tables", "board", "deeds", "marks", "chart")
+MORE = ("forms", "pages", "figures", "evidence", "calls", "backtests")
 LAYERS = "@layer pico,tokens,base,components,print;"
 NOTICE = "/*! Contains parts of Pico CSS 2.1.1, picocss.com, MIT */"
 ELEMENTS_WITHOUT_TAGS = {"*", "html", "body", "tbody", "thead", "tr"}
@@ -168,7 +169,8 @@ def _declared_at_first(content: Sequence[Any]) -> Iterator[str]:
 
 def built() -> dict[str, str]:
     """The two files by name."""
-    templates = [path for pattern in OF_THE_BOARD for path in TEMPLATES.glob(pattern)]
+    templates = {path for pattern in OF_THE_BOARD for path in TEMPLATES.glob(pattern)}
+    templates -= {TEMPLATES / name for name in FORM_OF_THE_BOARD}
     boards = Used([*templates, *(TAGS / f"{name}.py" for name in TAGS_OF_THE_BOARD)])
     everything = Used(
         [

@@ -64,7 +64,8 @@ def _board(request: HttpRequest, season: Season) -> HttpResponse:
     progress = progress_of(season)
     frame = frame_of(season, as_of(progress))
     page = clock_part(season, progress) if fragment == "clock" else board_page(season, progress, wish)
-    response = answer(request, "board.html", {"frame": frame, "page": page}, fragment=fragment)
+    context = {"frame": frame, "page": page, "is_part": bool(fragment)}
+    response = answer(request, "board.html", context, fragment=fragment)
     response.content = NEXT_ATTRIBUTE.sub(b" ", INDENTATION.sub(b"\n", response.content))
     return _of(season, response)
 

@@ -58,7 +58,7 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 def _way_back(request: HttpRequest) -> str:
     """The page of ours that the form was on, else the home page: never an address on another host."""
-    for address in (request.headers.get("Referer", ""), request.POST.get("next", "")):
+    for address in (request.headers.get("Referer", ""), request.GET.get("next", "")):
         if url_has_allowed_host_and_scheme(address, {request.get_host()}, require_https=request.is_secure()):
             return address
     return "/"

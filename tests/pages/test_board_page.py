@@ -1,6 +1,7 @@
 """The leaderboard: who is on it, in which order, and what a link or htmx gets of it."""
 
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -253,3 +254,17 @@ def _standing(played: Played) -> StandingRow:
     rows = played.season.cycles.get(number=6).standings.order_by("position")
     entry_id, *figures = standing_columns(rows)[0]
     return StandingRow(played.season.entries.get(id=entry_id).slug, *figures)
+
+
+def test_the_form_waits_in_a_noscript_so_that_no_control_makes_the_browser_lay_out_a_page_it_is_still_loading(
+    played: Played,
+) -> None:
+    markup = played.get()
+    assert 'type="search"' in markup
+    assert not re.search(r"<(input|select|textarea)", re.sub(r"<noscript>.*?</noscript>", "", markup, flags=re.DOTALL))
+
+
+def test_what_htmx_puts_into_the_page_has_the_form_as_it_is(played: Played) -> None:
+    markup = played.get("?kind=model", **HTMX, **{"HX-Target": "board"})
+    assert 'type="search"' in markup
+    assert "<noscript>" not in markup

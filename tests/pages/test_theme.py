@@ -1,5 +1,7 @@
 """Light, dark or the system's: a cookie, no script, and a way back that never leads off the site."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.test import Client
 
@@ -10,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_chosen_theme_is_rendered_by_the_server_from_then_on(client: Client, theme: str) -> None:
-    client.post("/theme/", {"theme": theme, "next": "/about/"})
+    client.post("/theme/?next=/about/", {"theme": theme})
     page = Page.of(client.get("/about/"))
     assert page.all("html")[0].attributes["data-theme"] == theme
     assert page.all("button", value=theme)[0].attributes["aria-pressed"] == "true"
@@ -31,14 +33,21 @@ def test_a_theme_nobody_offers_is_no_theme(client: Client, theme: str) -> None:
 
 @pytest.mark.parametrize("address", ["/s/x/?sort=fees&kind=model", "/about/"])
 def test_the_way_back_is_the_page_the_form_was_on(client: Client, address: str) -> None:
-    assert client.post("/theme/", {"theme": "dark", "next": address}).headers["Location"] == address
+    action = f"/theme/?{urlencode({'next': address})}"
+    assert client.post(action, {"theme": "dark"}).headers["Location"] == address
+
+
+def test_the_form_of_a_page_leads_back_to_it(client: Client) -> None:
+    page = Page.of(client.get("/backtests/?state=done&label=%26next=/about/"))
+    (form,) = page.all("form", class_="theme")
+    back = client.post(form.attributes["action"], {"theme": "dark"}).headers["Location"]
+    assert back == "/backtests/?state=done&label=%26next=/about/"
 
 
 def test_the_way_back_remembers_what_htmx_put_into_the_address(client: Client) -> None:
-    response = client.post(
-        "/theme/", {"theme": "dark", "next": "/"}, headers={"referer": "http://testserver/s/x/?sort=fees"}
-    )
-    assert response.headers["Location"] == "http://testserver/s/x/?sort=fees"
+    referer = "http://testserver/s/x/?sort=fees"
+    response = client.post("/theme/?next=/", {"theme": "dark"}, headers={"referer": referer})
+    assert response.headers["Location"] == referer
 
 
 @pytest.mark.parametrize(
@@ -56,7 +65,8 @@ def test_the_way_back_remembers_what_htmx_put_into_the_address(client: Client) -
     ],
 )
 def test_the_way_back_never_leads_off_the_site(client: Client, address: str) -> None:
-    response = client.post("/theme/", {"theme": "dark", "next": address}, headers={"referer": address})
+    action = f"/theme/?{urlencode({'next': address})}"
+    response = client.post(action, {"theme": "dark"}, headers={"referer": address})
     assert response.headers["Location"] == "/"
 
 
