@@ -75,6 +75,19 @@ def test_the_chart_library_is_asked_for_only_when_the_page_has_been_painted(site
     expect(tab.locator(".chart-plot.is-drawn canvas").first).to_be_visible()
 
 
+def test_the_form_of_a_board_works_even_where_its_style_sheet_comes_last(site: Site, tab: Page) -> None:
+    with held_back(tab, re.compile(r"/built/all\b")) as waiting:
+        tab.goto(site.of("board"))
+        tab.wait_for_function("() => window.htmx")
+        assert len(waiting) == 1
+        expect(tab.locator("#find")).to_have_count(0)
+    tab.evaluate("window.isTheSame = true")
+    tab.locator("#find").fill("all cash")
+    tab.wait_for_url("**find=all*cash**")
+    expect(tab.locator(".leaderboard .col-entry a")).to_have_count(1)
+    assert tab.evaluate("window.isTheSame"), "the whole page came anew"
+
+
 def test_a_page_without_a_chart_asks_for_no_library(site: Site, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
