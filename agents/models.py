@@ -200,10 +200,16 @@ class Charge(models.TextChoices):
     NOTHING = "nothing", "nothing: no model of ours read it"
 
 
+CALL_COSTS = (
+    *("role", "requested_model", "error_class", "charge"),
+    *("prompt_tokens", "cached_tokens", "completion_tokens", "reasoning_tokens", "tokens_charged", "usd"),
+)
+
+
 class Call(models.Model):
     """One try of one call to one model, kept verbatim. What a provider's error said is not kept: only its class."""
 
-    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="calls")
+    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, related_name="calls", db_index=False)
     position = models.PositiveSmallIntegerField(help_text="the order in which they began within the attempt")
     role = models.CharField(max_length=20)
     number = models.PositiveSmallIntegerField(help_text="1 for the first try")
@@ -233,7 +239,8 @@ class Call(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["attempt", "position"], name="call_position_unique"),
+            # With what a season's costs add up, so that they need not read what was said; the index of the attempt too.
+            models.UniqueConstraint(fields=["attempt", "position"], include=CALL_COSTS, name="call_position_unique"),
             models.CheckConstraint(condition=Q(usd__gte=0, tokens_charged__gte=0), name="call_cost_not_negative"),
         ]
 

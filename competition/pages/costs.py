@@ -10,12 +10,29 @@ from competition.core.states import SeasonState
 from competition.models import Entry, Season
 from competition.pages.called import exact_usd, is_simulated
 from competition.pages.figures import NOTHING, Moment, moment, percent
-from competition.pages.names import EntryName, entries_of, name_of
+from competition.pages.names import EntryName, entry_name
 from competition.pages.spend_tables import SpendTable, spend_tables
 from competition.pages.spending import Spending, Spent, added, spent_in
 from competition.pages.text import line
+from portfolio.prepared import Given, Prepared
 
 PRICES_MAX = 300
+_PAYERS = Prepared(
+    lambda: (
+        Entry.objects.filter(season=Given("season"))
+        .order_by("number")
+        .values_list("slug", "agent__slug", "agent__name", "agent__kind", "agent__model", "agent__parameters")
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Payer:
+    """An entry as far as costs need it: `models` are those it is set up with."""
+
+    name: EntryName
+    agent: str
+    models: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +85,7 @@ class CostsPage:
 def costs_page(season: Season, now: datetime) -> CostsPage:
     """Everything the season's calls cost, and may still cost: four queries."""
     spent = spent_in(season)
-    entries = entries_of(season)
+    payers = _payers(season)
     today = now.astimezone(UTC).date()
     total = spent.total
     is_under_way = season.state == SeasonState.OPEN
@@ -77,11 +94,11 @@ def costs_page(season: Season, now: datetime) -> CostsPage:
         total=exact_usd(total.usd),
         simulated=exact_usd(scripted.usd) if scripted.calls else "",
         facts=_facts(total, len(spent.weeks), season.rule_book.cycles) if total.calls else (),
-        tables=spend_tables(season, spent, {entry.slug: name_of(entry) for entry in entries}),
+        tables=spend_tables(season, spent, {payer.name.slug: payer.name for payer in payers}),
         is_under_way=is_under_way,
-        budgets=_budgets(season, entries, today) if is_under_way else (),
+        budgets=_budgets(season, payers, today) if is_under_way else (),
         today=f"{today:%-d %b %Y}",
-        prices=_prices(_models(entries, spent), now),
+        prices=_prices(_models(payers, spent), now),
     )
 
 
@@ -96,19 +113,31 @@ def _facts(total: Spending, weeks: int, cycles: int) -> tuple[tuple[str, str], .
     )
 
 
-def _budgets(season: Season, entries: Sequence[Entry], today: date) -> tuple[BudgetLine, ...]:
+def _payers(season: Season) -> list[_Payer]:
+    """Everyone in the season, by number: one query, and no model of a row."""
+    return [
+        _Payer(
+            entry_name(slug, name, kind, model),
+            agent,
+            tuple(given for given in (model, parameters.get("analyst_model")) if isinstance(given, str)),
+        )
+        for slug, agent, name, kind, model, parameters in _PAYERS.rows(season=season.id)
+    ]
+
+
+def _budgets(season: Season, payers: Sequence[_Payer], today: date) -> tuple[BudgetLine, ...]:
     """The rows there are, by number of the entry: the season's first, then today's.
 
     Today's caps hold for an agent in all its seasons, so the row of one that spent only in others is left out.
     """
-    whole = {f"season {season.slug}/{entry.agent.slug}": entry for entry in entries}
-    days = {f"day {today.isoformat()}/{entry.agent.slug}": entry for entry in entries}
+    whole = {f"season {season.slug}/{payer.agent}": payer.name for payer in payers}
+    days = {f"day {today.isoformat()}/{payer.agent}": payer.name for payer in payers}
     rows = {row.scope: row for row in Budget.objects.filter(scope__in=[*whole, *days])}
     lines = []
-    for (season_scope, entry), day_scope in zip(whole.items(), days, strict=True):
+    for (season_scope, name), day_scope in zip(whole.items(), days, strict=True):
         if season_scope in rows:
             scopes = ((season_scope, "season"), (day_scope, "today, all seasons"))
-            lines += [_budget(name_of(entry), period, rows[scope]) for scope, period in scopes if scope in rows]
+            lines += [_budget(name, period, rows[scope]) for scope, period in scopes if scope in rows]
     return tuple(lines)
 
 
@@ -128,11 +157,9 @@ def _budget(entry: EntryName, period: str, row: Budget) -> BudgetLine:
     )
 
 
-def _models(entries: Iterable[Entry], spent: Spent) -> set[str]:
+def _models(payers: Iterable[_Payer], spent: Spent) -> set[str]:
     """Every model that was called or that an entry is set up with."""
-    agents = [entry.agent for entry in entries]
-    given = {agent.model for agent in agents} | {agent.parameters.get("analyst_model") for agent in agents}
-    return {share.model for share in spent.shares} | {model for model in given if isinstance(model, str)}
+    return {share.model for share in spent.shares}.union(*(payer.models for payer in payers))
 
 
 def _prices(models: Iterable[str], now: datetime) -> tuple[PriceRow, ...]:

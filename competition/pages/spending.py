@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
+from operator import add
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -39,8 +41,7 @@ LEFT JOIN competition_cycle AS cycle ON cycle.id = cut.cycle_id
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Spending:
+class Spending(NamedTuple):
     """Sums over some calls. `prompt` includes `cached`, `completion` includes `reasoning`; only what was reported.
 
     `tokens` are those charged for, reported or not.
@@ -57,24 +58,16 @@ class Spending:
     usd: Decimal = Decimal(0)
     worst_usd: Decimal = Decimal(0)
 
-    def __add__(self, other: "Spending") -> "Spending":
-        return Spending(
-            self.calls + other.calls,
-            self.failed + other.failed,
-            self.worst + other.worst,
-            self.prompt + other.prompt,
-            self.cached + other.cached,
-            self.completion + other.completion,
-            self.reasoning + other.reasoning,
-            self.tokens + other.tokens,
-            self.usd + other.usd,
-            self.worst_usd + other.worst_usd,
-        )
+    def plus(self, other: "Spending") -> "Spending":
+        return Spending(*map(add, self, other))
 
     @property
     def worst_share(self) -> Decimal:
         """The fraction of the USD that was charged at the worst case."""
         return self.worst_usd / self.usd if self.usd else Decimal(0)
+
+
+NO_SPENDING = Spending()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +95,12 @@ class Spent:
         """Spending by whatever `key` names, the dearest first."""
         sums: dict[str, Spending] = {}
         for share in self.shares:
-            sums[key(share)] = sums.get(key(share), Spending()) + share.spending
+            sums[key(share)] = sums.get(key(share), NO_SPENDING).plus(share.spending)
         return dict(sorted(sums.items(), key=lambda item: (-item[1].usd, -item[1].tokens, item[0])))
 
 
 def added(parts: Iterable[Spending]) -> Spending:
-    return reduce(Spending.__add__, parts, Spending())
+    return reduce(Spending.plus, parts, NO_SPENDING)
 
 
 def provider_of(model: str) -> str:
