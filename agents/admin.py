@@ -121,7 +121,7 @@ class BriefAdmin(FactAdmin):
     inlines = (AttemptInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Brief]:
-        return super().get_queryset(request).defer("content")
+        return super().get_queryset(request).defer("content", "holdings")
 
     def public_path(self, row: Brief) -> str | None:
         return turn_path(row)
@@ -156,7 +156,11 @@ class AttemptAdmin(FactAdmin):
     inlines = (CallInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attempt]:
-        return super().get_queryset(request).defer("reply", "deliberation", "objections", "brief__content")
+        return (
+            super()
+            .get_queryset(request)
+            .defer("reply", "deliberation", "objections", "brief__content", "brief__holdings")
+        )
 
     @admin.display(ordering="brief__agent__slug")
     def agent(self, attempt: Attempt) -> str:

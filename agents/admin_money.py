@@ -185,7 +185,7 @@ class CallAdmin(FactAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         large = ("messages", "reply", "usage_raw", "parameters", "attempt__reply", "attempt__deliberation")
-        return super().get_queryset(request).defer(*large, "attempt__brief__content")
+        return super().get_queryset(request).defer(*large, "attempt__brief__content", "attempt__brief__holdings")
 
     def public_path(self, row: Call) -> str:
         return f"/calls/{row.pk}/"

@@ -1,6 +1,6 @@
 """Every public page at 200 entries and 104 cycles: milliseconds until it is answered, and queries asked.
 
-The season is played once by the engine and kept under DATA/bench-pages: baselines all, of which twenty trade by lot
+The season is played once by the engine and kept under DATA: baselines all, of which twenty trade by lot
 every week and the others hold bitcoin, which takes minutes and not a quarter of an hour. So that pages have calls to
 add up, each turn is given one as a model would have made it, and six those of the twenty, as of a firm: made up for
 this. A page is answered in process, through every middleware, without the memory that boards are served from. There is
@@ -76,6 +76,7 @@ def make_up_calls() -> None:
 def made_up_call(attempt: "Attempt", position: int, role: str) -> "Call":
     from agents.models import Call, Charge
 
+    fails = attempt.pk % 20 == 0
     return Call(
         attempt=attempt,
         position=position,
@@ -86,7 +87,9 @@ def made_up_call(attempt: "Attempt", position: int, role: str) -> "Call":
         reply=attempt.reply,
         prompt_tokens=3_000 + position,
         completion_tokens=200,
-        charge=Charge.USAGE,
+        cached_tokens=position * 100,
+        charge=Charge.WORST if fails else Charge.USAGE,
+        error_class="timeout" if fails else "",
         tokens_charged=3_200 + position,
         usd="0.000375",
         started_at=attempt.started_at,
@@ -151,7 +154,7 @@ def measured(address: str) -> dict[str, float | int]:
 def main() -> None:
     from config import engines
 
-    data = engines.data_folder(os.environ.get("DATA")) / "bench-pages"
+    data = engines.data_folder(os.environ.get("DATA")) / SLUG
     found = engines.use(data)
     os.environ |= {
         "DATABASE_URL": found.database_url,

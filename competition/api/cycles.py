@@ -118,7 +118,7 @@ def cycle(request: HttpRequest, number: CycleNumber, wish: Query[CycleWish]) -> 
     """Everything on record of a cycle but the briefs, which are at /s/{season}/c/{number}/e/{entry}/brief.json."""
     season = season_of(wish)
     found = cycle_numbered(season, number)
-    rows = turn_rows(found).defer("brief__content")
+    rows = turn_rows(found).defer("brief__content", "brief__holdings")
     if wish.entry:
         rows = rows.filter(entry=entry_named(season, wish.entry))
     turns = list((rows if wish.after is None else rows.filter(entry__number__gt=wish.after))[: wish.limit + 1])

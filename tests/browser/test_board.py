@@ -102,6 +102,17 @@ def test_on_a_phone_what_is_far_below_is_laid_out_and_drawn_when_somebody_comes_
     expect(page.locator(".chart-plot.is-drawn canvas").first).to_be_in_viewport()
 
 
+def test_on_a_phone_the_masthead_is_two_rows(site: Site, page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(site.of("board"))
+    rows = page.evaluate("""() => [".sections > a", ".wordmark, .switch > summary, .theme"].map((row) =>
+        new Set([...document.querySelectorAll(row)].map((one) => {
+            const box = one.getBoundingClientRect();
+            return Math.round((box.top + box.bottom) / 20);
+        })).size)""")
+    assert rows == [1, 1]
+
+
 def test_a_browser_that_tells_nothing_of_its_painting_shows_all_of_the_board(site: Site, page: Page) -> None:
     page.add_init_script("PerformanceObserver.prototype.observe = () => {}")
     page.set_viewport_size({"width": 390, "height": 844})

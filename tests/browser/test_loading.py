@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.reading import Watched, visit
 from tests.browser.served import Site
 
-LIBRARY = re.compile(r"/lightweight-charts")
+LIBRARY, SHEET = re.compile(r"/lightweight-charts"), re.compile(r"/built/all\b")
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def test_the_chart_library_is_asked_for_only_when_the_page_has_been_painted(site
 
 
 def test_the_form_of_a_board_works_even_where_its_style_sheet_comes_last(site: Site, tab: Page) -> None:
-    with held_back(tab, re.compile(r"/built/all\b")) as waiting:
+    with held_back(tab, SHEET) as waiting:
         tab.goto(site.of("board"))
         tab.wait_for_function("() => window.htmx")
         assert len(waiting) == 1
@@ -86,6 +86,14 @@ def test_the_form_of_a_board_works_even_where_its_style_sheet_comes_last(site: S
     tab.wait_for_url("**find=all*cash**")
     expect(tab.locator(".leaderboard tbody .col-entry")).to_have_count(1)
     assert tab.evaluate("window.isTheSame"), "the whole page came anew"
+
+
+def test_the_form_of_a_board_is_there_without_its_style_sheet(site: Site, tab: Page) -> None:
+    tab.route(SHEET, lambda route: route.abort())
+    tab.goto(site.of("board"))
+    tab.locator("#find").fill("all cash")
+    tab.wait_for_url("**find=all*cash**")
+    tab.unroute(SHEET)
 
 
 def test_a_page_without_a_chart_asks_for_no_library(site: Site, page: Page) -> None:
