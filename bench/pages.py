@@ -25,7 +25,6 @@ ROWS_AT_ONCE = 5_000
 MS_MAX, QUERIES_MAX = 50.0, 12
 START = datetime(2022, 1, 3, tzinfo=UTC)
 SLUG = f"bench-{ENTRIES}x{CYCLES}-called"
-ROLES = ("technical", "sentiment", "tokenomics", "researcher", "trader", "risk_manager")
 
 
 def ensure_season() -> None:
@@ -60,12 +59,13 @@ def ensure_season() -> None:
 
 def make_up_calls() -> None:
     """One call for each turn, six where a firm would have made them; each says what the brief said."""
+    from agents.core.firm_roles import ANALYSTS, DESK
     from agents.models import Attempt, Call
 
     attempts = Attempt.objects.filter(brief__turn__cycle__season__slug=SLUG).select_related("brief__agent")
     rows: list[Call] = []
     for attempt in attempts.iterator():
-        roles = ROLES if attempt.brief.agent.slug.startswith("random-") else ("desk",)
+        roles = (*ANALYSTS, *DESK) if attempt.brief.agent.slug.startswith("random-") else ("single",)
         rows += (made_up_call(attempt, position, role) for position, role in enumerate(roles, start=1))
         if len(rows) >= ROWS_AT_ONCE:
             Call.objects.bulk_create(rows)
